@@ -1,0 +1,30 @@
+# Installs the library, its headers, the CMake package and a pkg-config file. All of it can be moved afterwards.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS coroexec EXPORT coroexec-targets
+  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT coroexec-lib
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT coroexec-lib NAMELINK_COMPONENT coroexec-dev
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT coroexec-dev
+  FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT coroexec-dev)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/coroexec)
+install(EXPORT coroexec-targets NAMESPACE coroexec:: DESTINATION ${package_dir} COMPONENT coroexec-dev)
+configure_package_config_file(
+  cmake/coroexec-config.cmake.in ${PROJECT_BINARY_DIR}/coroexec-config.cmake INSTALL_DESTINATION ${package_dir})
+# Until 1.0 a minor version may change the interface.
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/coroexec-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/coroexec-config.cmake ${PROJECT_BINARY_DIR}/coroexec-config-version.cmake
+  DESTINATION ${package_dir} COMPONENT coroexec-dev)
+
+# The prefix is found from where the .pc file lies. It requires no boost.pc, for there is none.
+file(RELATIVE_PATH COROEXEC_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" COROEXEC_PC_PREFIX ${COROEXEC_PC_PREFIX})
+if(NOT BUILD_SHARED_LIBS)
+  # Who links the archive must know it, and has no other library to bring the threads in.
+  set(COROEXEC_PC_CFLAGS " -DCOROEXEC_STATIC")
+  set(COROEXEC_PC_LIBS " -pthread")
+endif()
+configure_file(cmake/coroexec.pc.in ${PROJECT_BINARY_DIR}/coroexec.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/coroexec.pc
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT coroexec-dev)
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/coroexec COMPONENT coroexec-dev)
