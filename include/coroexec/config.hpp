@@ -1,0 +1,30 @@
+// Version, symbol visibility and the two namespace aliases every other header uses.
+#pragma once
+
+#include <boost/version.hpp>
+
+#if BOOST_VERSION < 108100
+#error "coroexec needs Boost 1.81 or newer"
+#endif
+
+#define COROEXEC_VERSION_MAJOR 0
+#define COROEXEC_VERSION_MINOR 1
+#define COROEXEC_VERSION_PATCH 0
+
+#if defined(COROEXEC_STATIC)
+#define COROEXEC_DECL
+#elif defined(_WIN32)
+#if defined(COROEXEC_BUILDING)
+#define COROEXEC_DECL __declspec(dllexport)
+#else
+#define COROEXEC_DECL __declspec(dllimport)
+#endif
+#else
+#define COROEXEC_DECL __attribute__((visibility("default")))
+#endif
+
+namespace boost::asio {}
+
+namespace coroexec {
+namespace asio = boost::asio;
+}  // namespace coroexec

@@ -1,0 +1,161 @@
+// CoroutineExecutor: a scope you submit jobs to.
+//
+//   co_await with_executor({.max_workers = 100}, [&](CoroutineExecutor& executor) -> awaitable<void> {
+//     for (auto& url : urls) co_await executor.submit(fetch, url);   // waits for room
+//   });                                                              // waits for every job
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "coroexec/detail/basic_engine.hpp"
+#include "coroexec/detail/call_job.hpp"
+#include "coroexec/detail/submit.hpp"
+#include "coroexec/options.hpp"
+#include "coroexec/task.hpp"
+
+namespace coroexec {
+
+// Bounded, structured concurrency: at most max_workers jobs are active, in submission order; nothing
+// outlives the scope. (Python: coroexecutor.CoroutineExecutor, concurrent.futures.Executor.)
+//
+// Jobs are callables that return awaitable<T, Executor>: functions, lambdas, member functions,
+// function objects. Callable and arguments are copied or moved into the job when the call is made and
+// live until it ends; they are passed on as rvalues, as std::thread does.
+//
+// Errors follow ErrorPolicy. A job that outlives its own TaskOptions::timeout is cancelled, with
+// timed-out as its error, and disturbs no other.
+//
+// Threads: with Threading::multi every member may be called from any thread and jobs run in parallel,
+// each on a strand of its own. Destroying an executor that was not joined cancels its jobs and does
+// not wait for them.
+template <class Executor = asio::any_io_executor>
+class BasicCoroutineExecutor {
+ public:
+  using executor_type = Executor;
+  template <class T>
+  using awaitable = asio::awaitable<T, Executor>;
+  template <class T>
+  using task = BasicTask<T, Executor>;
+
+  // Throws invalid-argument with the option's name. A timeout counts from here.
+  explicit BasicCoroutineExecutor(Executor executor, ExecutorOptions options = {})
+      : engine_(Engine::make(executor, config_of(options))) {}
+  BasicCoroutineExecutor(const BasicCoroutineExecutor&) = delete;
+  BasicCoroutineExecutor& operator=(const BasicCoroutineExecutor&) = delete;
+  ~BasicCoroutineExecutor() { engine_->close(); }
+
+  // Hands in a job, waiting for room if there is none: a free slot, or a place in the backlog. Throws
+  // closed after the scope has ended, was cancelled or shut down; would-deadlock if all slots are held
+  // by jobs that wait so; operation_aborted if the wait is cancelled: then the job never runs.
+  template <class F, class... Args>
+    requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
+  auto submit(F&& function, Args&&... arguments) {
+    return submit(TaskOptions{}, std::forward<F>(function), std::forward<Args>(arguments)...);
+  }
+  template <class F, class... Args>
+  auto submit(TaskOptions options, F&& function, Args&&... arguments) {
+    return detail::submit_job(engine_, make(options, std::forward<F>(function), std::forward<Args>(arguments)...));
+  }
+
+  // Hands in a job without waiting and without a limit on the queue. Throws closed as above.
+  template <class F, class... Args>
+    requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
+  auto submit_nowait(F&& function, Args&&... arguments) {
+    return submit_nowait(TaskOptions{}, std::forward<F>(function), std::forward<Args>(arguments)...);
+  }
+  template <class F, class... Args>
+  auto submit_nowait(TaskOptions options, F&& function, Args&&... arguments) {
+    return detail::submit_job_nowait(*engine_, make(options, std::forward<F>(function), std::forward<Args>(arguments)...));
+  }
+
+  // Hands in a job if there is room now; else gives nullopt, and callable and arguments are gone.
+  template <class F, class... Args>
+    requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
+  auto try_submit(F&& function, Args&&... arguments) {
+    return try_submit(TaskOptions{}, std::forward<F>(function), std::forward<Args>(arguments)...);
+  }
+  template <class F, class... Args>
+  auto try_submit(TaskOptions options, F&& function, Args&&... arguments) {
+    return detail::try_submit_job(*engine_, make(options, std::forward<F>(function), std::forward<Args>(arguments)...));
+  }
+
+  // Runs before each job, in its slot: a plain function or a coroutine. If it throws, the job fails
+  // with that. Set it before the first job is handed in.
+  template <class Init, class... InitArgs>
+  void set_initializer(Init init, InitArgs... arguments) {
+    engine_->initializer(detail::make_initializer<Executor>(std::move(init), std::move(arguments)...));
+  }
+
+  // Waits until nothing is queued or active; does not close. Rethrows the scope's error, once. Throws
+  // would-deadlock from a job of this executor; operation_aborted if cancelled, while the jobs go on.
+  // With a limit: timed-out when that has passed, naming the jobs that still run.
+  awaitable<void> join() { return engine_->join(); }
+  awaitable<void> join(std::chrono::nanoseconds limit) {
+    return engine_->join(detail::deadline_in(limit));
+  }
+
+  // Takes no more jobs, then joins. Without `wait` it cancels what is queued and active first, and
+  // throws operation_aborted if any job ended cancelled.
+  awaitable<void> shutdown(bool wait = true) { return engine_->shutdown(wait); }
+
+  // Cancels every job and the scope's body, and takes no more jobs. Does not wait.
+  void cancel() { engine_->cancel_all(detail::CancelReason::handle, detail::make_cancelled()); }
+
+  // The errors of failed jobs, in the order they happened. Under ErrorPolicy::suppress none are kept:
+  // each is in its own task.
+  std::vector<TaskError> errors() const { return engine_->errors(); }
+  Stats stats() const { return engine_->stats(); }
+  const Executor& get_executor() const noexcept { return engine_->executor(); }
+
+ private:
+  using Engine = detail::BasicEngine<Executor>;
+  friend detail::FaceAccess;
+
+  static detail::EngineConfig config_of(const ExecutorOptions& options) {
+    return {.max_active = options.max_workers,
+            .backlog = options.backlog,
+            .timeout = options.timeout,
+            .policy = options.suppress_task_errors ? ErrorPolicy::suppress : options.on_error,
+            .max_per_second = options.max_per_second,
+            .burst = options.burst,
+            .threading = options.threading,
+            .kind = "executor",
+            .name = options.name};
+  }
+
+  template <class F, class... Args>
+  auto make(const TaskOptions& options, F&& function, Args&&... arguments) {
+    detail::check_temporaries<F, Args...>();
+    return detail::make_job<Executor>(*engine_, options, std::forward<F>(function),
+                                      std::forward<Args>(arguments)...);
+  }
+
+  detail::Ref<Engine> engine_;
+};
+
+using CoroutineExecutor = BasicCoroutineExecutor<>;
+
+// Runs `body(executor)` with an executor of its own and waits for body and jobs, however they end:
+// the `async with` of Python. The reference is valid inside the body and its jobs only.
+//
+// The body is a child of the scope, too: the scope's timeout, a cancel of the caller and, under the
+// cancelling policy, a job's failure cancel it. Once everything has ended the first error leaves:
+// a job's (by policy), the body's own, timed-out, or operation_aborted if the caller was cancelled.
+template <class Executor = asio::any_io_executor, class Body>
+auto with_executor(ExecutorOptions options, Body&& body) {
+  detail::check_temporaries<Body>();
+  using Scope = BasicCoroutineExecutor<Executor>;
+  return detail::run_with_scope<Executor, Scope, ExecutorOptions, std::decay_t<Body>>(
+      options, std::string(options.name), std::forward<Body>(body));
+}
+template <class Executor = asio::any_io_executor, class Body>
+  requires(!std::convertible_to<Body, ExecutorOptions>)
+auto with_executor(Body&& body) {
+  return with_executor<Executor>(ExecutorOptions{}, std::forward<Body>(body));
+}
+
+}  // namespace coroexec

@@ -1,0 +1,58 @@
+// Who may enter and who may start: the bound and the backlog of an engine, as plain counting.
+#pragma once
+
+#include <cstddef>
+
+#include "coroexec/config.hpp"
+
+namespace coroexec::detail {
+
+// A job is queued when it has been accepted, active once it has started. While slots are free, as
+// many jobs are accepted as can start; when all are taken, `backlog` more. A submitter that finds no
+// room waits; it is let in with a reservation, so that nobody can take its place before it resumes.
+class COROEXEC_DECL Admission {
+ public:
+  Admission(std::size_t max_active, std::size_t backlog) : max_active_(max_active), backlog_(backlog) {}
+
+  // Is there room for one more right now, for somebody who does not wait? Those who wait come first.
+  bool has_room() const noexcept { return waiting_ == 0 && room() > 0; }
+  bool may_start() const noexcept { return queued_ > 0 && active_ < max_active_; }
+
+  void enqueued() noexcept { ++queued_; }
+  void dequeued() noexcept { --queued_; }  // cancelled before it started
+  void started() noexcept { --queued_, ++active_; }
+  void finished() noexcept { --active_; }
+
+  void wait_begun() noexcept { ++waiting_; }
+  void wait_given_up() noexcept { --waiting_; }
+  void reservation_used() noexcept { --reserved_; }
+
+  // How many waiting submitters to wake now; each then holds a reservation. With a backlog they are
+  // woken only when it is half empty, all that fit at once: a wake costs as much as several jobs.
+  std::size_t admit_waiting() noexcept;
+
+  std::size_t max_active() const noexcept { return max_active_; }
+  std::size_t active() const noexcept { return active_; }
+  std::size_t queued() const noexcept { return queued_; }
+  std::size_t waiting() const noexcept { return waiting_; }
+  std::size_t reserved() const noexcept { return reserved_; }
+  bool idle() const noexcept { return active_ + queued_ + waiting_ + reserved_ == 0; }
+
+ private:
+  std::size_t limit() const noexcept {
+    return active_ < max_active_ ? max_active_ - active_ : backlog_;
+  }
+  std::size_t room() const noexcept {
+    const std::size_t taken = queued_ + reserved_;
+    return taken < limit() ? limit() - taken : 0;
+  }
+
+  std::size_t max_active_;
+  std::size_t backlog_;
+  std::size_t active_ = 0;
+  std::size_t queued_ = 0;
+  std::size_t waiting_ = 0;
+  std::size_t reserved_ = 0;
+};
+
+}  // namespace coroexec::detail

@@ -1,0 +1,124 @@
+// The engine for one executor type: the worker coroutine, the wait for room, the timer.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/concurrent_channel.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <mutex>
+#include <optional>
+
+#include "coroexec/detail/alarm.hpp"
+#include "coroexec/detail/engine.hpp"
+#include "coroexec/detail/job_executor.hpp"
+
+namespace coroexec::detail {
+
+// The executor under a job's own: what an engine made inside a job runs its jobs on.
+template <class Ex>
+Ex base_executor(const Ex& executor) {
+  if constexpr (std::is_same_v<Ex, asio::any_io_executor>)
+    if (auto* job_executor = executor.template target<JobExecutor>())
+      return job_executor->queue().target();
+  return executor;
+}
+
+template <class Ex>
+class BasicEngine final : public Engine {
+ public:
+  static constexpr bool own_queues = std::is_same_v<Ex, asio::any_io_executor>;
+  template <class T>
+  using awaitable = asio::awaitable<T, Ex>;
+  static constexpr asio::use_awaitable_t<Ex> use_awaitable{};
+
+  static Ref<BasicEngine> make(const Ex& executor, const EngineConfig& config) {
+    config.check();
+    auto engine = Ref<BasicEngine>::adopt(new BasicEngine(executor, config));
+    engine->arm_scope_timeout();
+    return engine;
+  }
+
+  const Ex& executor() const noexcept { return executor_; }
+
+  // Hands `job` in, waiting for room where try_submit() found none.
+  awaitable<void> enter(Ref<TaskBase> job);
+
+  // Until no job is queued or active, or `deadline`: then timed-out, naming those that still run.
+  awaitable<void> join(Time deadline = Time::max());
+  awaitable<void> shutdown(bool wait);
+
+  // Runs `body` on `owner` as a child of the scope, waits for it and for every job, whatever happens
+  // meanwhile, and rethrows the scope's error. Only a cancel of the caller cancels the scope.
+  // A shielded scope is not cancelled even by that.
+  awaitable<void> run_scope(Ref<Job<Ex>> body, Ex owner, bool shielded = false);
+  // Starts the body alone; its end is told to its sink.
+  void run_body(Job<Ex>& body, const Ex& owner);
+
+  void initializer(std::function<awaitable<void>()> function) { initializer_ = std::move(function); }
+
+ private:
+  using Channel =
+      asio::experimental::basic_concurrent_channel<Ex, asio::experimental::channel_traits<>,
+                                                   void(boost::system::error_code)>;
+  using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Ex>;
+
+  BasicEngine(const Ex& executor, const EngineConfig& config)
+      : Engine(config, !single_threaded(executor, config.threading), ContextService::of(executor)),
+        executor_(base_executor(executor)) {
+    if (own_queues && !threads()) queue_ = &service_->acquire_queue(executor_);
+  }
+
+  // The completion handler of a worker's coroutine. It goes when all else of the coroutine is gone,
+  // also if that never started or was destroyed in the middle of a job.
+  struct Gone {
+    Ref<BasicEngine> engine;
+    Worker* worker;
+    Gone(Ref<BasicEngine> e, Worker& w) noexcept : engine(std::move(e)), worker(&w) {}
+    Gone(Gone&& other) noexcept
+        : engine(std::move(other.engine)), worker(std::exchange(other.worker, nullptr)) {}
+    Gone& operator=(Gone&&) = delete;
+    ~Gone() {
+      if (worker) engine->worker_gone(*worker);
+    }
+    using cancellation_slot_type = asio::cancellation_slot;
+    cancellation_slot_type get_cancellation_slot() const noexcept { return worker->signal.slot(); }
+    void operator()(std::exception_ptr) const noexcept {}
+  };
+
+  awaitable<void> work(Worker& worker);
+  awaitable<void> park_here(Worker& worker);
+  awaitable<void> pause(Worker& worker);
+  awaitable<void> run_initialized(Job<Ex>& job);
+  Channel& room();
+
+  asio::any_io_executor completion_executor() const override;
+  void start_worker(Worker& worker) override;
+  void schedule(Worker& worker, QueueNode& node) override;
+  void admit(std::size_t submitters) override;
+  void turn_submitters_away() noexcept override;
+  void arm_timer(Time time) override;
+  void cancel_timer() noexcept override;
+  void post_retire() override;
+  void forget_context() noexcept override;
+
+  Ex executor_;
+  std::optional<Ex> body_executor_;
+  std::optional<Channel> room_;  // made when somebody first has to wait
+  std::optional<Timer> timer_;   // made with the first deadline
+  std::function<awaitable<void>()> initializer_;
+};
+
+}  // namespace coroexec::detail
+
+#include "coroexec/detail/impl/basic_engine.hpp"
+
+namespace coroexec::detail {
+#if !defined(COROEXEC_BUILDING_ENGINE)
+extern template class BasicEngine<asio::any_io_executor>;
+extern template class BasicEngine<asio::io_context::executor_type>;
+#endif
+}  // namespace coroexec::detail

@@ -1,0 +1,77 @@
+// A job made from a callable and its arguments.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <tuple>
+#include <utility>
+
+#include "coroexec/detail/callable.hpp"
+#include "coroexec/detail/task_base.hpp"
+
+namespace coroexec::detail {
+
+// Callable and arguments stay here, beside the coroutine's frame, until the job has ended: a lambda
+// coroutine refers to its captures in the closure, and parameters taken by reference refer here.
+template <class T, class Ex, class F, class... Args>
+class CallJob final : public ResultJob<T, Ex> {
+ public:
+  template <class G, class... Given>
+  CallJob(Engine& engine, const TaskOptions& options, G&& function, Given&&... arguments)
+      : ResultJob<T, Ex>(engine, options),
+        payload_(std::in_place, std::forward<G>(function), std::forward<Given>(arguments)...) {}
+
+  asio::awaitable<void, Ex> run() override {
+    try {
+      if constexpr (std::is_void_v<T>)
+        co_await call();
+      else
+        this->succeed(co_await call());
+    } catch (...) {
+      this->end_with(std::current_exception());
+    }
+  }
+
+  void drop_payload() noexcept override { payload_.reset(); }
+
+ private:
+  asio::awaitable<T, Ex> call() {
+    return std::apply(
+        [](F& function, Args&... arguments) {
+          return std::invoke(std::move(function), std::move(arguments)...);
+        },
+        *payload_);
+  }
+
+  std::optional<std::tuple<F, Args...>> payload_;
+};
+
+// An awaitable as a callable.
+template <class T, class Ex>
+class AwaitableCall {
+ public:
+  explicit AwaitableCall(asio::awaitable<T, Ex>&& operation) : operation_(std::move(operation)) {}
+  asio::awaitable<T, Ex> operator()() { return std::move(operation_); }
+
+ private:
+  asio::awaitable<T, Ex> operation_;
+};
+
+template <class Ex, class F, class... Args>
+auto make_job(Engine& engine, const TaskOptions& options, F&& function, Args&&... arguments) {
+  using T = job_result_t<Ex, F, Args...>;
+  static_assert(!std::is_same_v<T, std::exception_ptr>,
+                "coroexec: a job's result must not be std::exception_ptr: it could not be told from an "
+                "error");
+  static_assert(!std::is_reference_v<T>,
+                "coroexec: a job's result must not be a reference; return a pointer or "
+                "std::reference_wrapper");
+  using JobType = CallJob<T, Ex, std::decay_t<F>, std::decay_t<Args>...>;
+  if constexpr (JobResult<Ex, F, Args...>::ok)
+    return Ref<ResultJob<T, Ex>>::adopt(new JobType(engine, options, std::forward<F>(function),
+                                                    std::forward<Args>(arguments)...));
+  else
+    return Ref<ResultJob<T, Ex>>();
+}
+
+}  // namespace coroexec::detail

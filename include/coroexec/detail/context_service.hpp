@@ -1,0 +1,62 @@
+// What the library keeps for each execution context: memory whose lifetime is the context's, and the
+// list of what must be told when the context is destroyed.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/query.hpp>
+#include <deque>
+#include <mutex>
+#include <vector>
+
+#include "coroexec/detail/intrusive_list.hpp"
+#include "coroexec/detail/run_queue.hpp"
+#include "coroexec/detail/worker.hpp"
+
+namespace coroexec::detail {
+
+class Engine;
+class WaitNode;
+
+class COROEXEC_DECL ContextService : public asio::execution_context::service {
+ public:
+  static asio::execution_context::id id;
+  explicit ContextService(asio::execution_context& context);
+  ~ContextService() override;
+
+  static ContextService& of(asio::execution_context& context);
+  template <class Ex>
+  static ContextService& of(const Ex& executor) {
+    asio::execution_context& context = asio::query(executor, asio::execution::context);
+    return of(context);
+  }
+
+  // Set by whoever owns the context and knows that one thread runs it.
+  void set_single_threaded() noexcept { single_threaded_ = true; }
+  bool single_threaded() const noexcept { return single_threaded_; }
+
+  RunQueue& acquire_queue(const asio::any_io_executor& target);
+  void release_queue(RunQueue& queue) noexcept;
+  Worker& acquire_worker();
+  void release_worker(Worker& worker) noexcept;
+
+  void add(Engine& engine);
+  void remove(Engine& engine) noexcept;
+  void add(WaitNode& node);
+  void remove(WaitNode& node) noexcept;
+
+ private:
+  void shutdown() override;
+
+  std::mutex mutex_;
+  bool single_threaded_ = false;
+  bool dead_ = false;
+  std::deque<RunQueue> queues_;
+  std::vector<RunQueue*> free_queues_;
+  std::deque<Worker> workers_;
+  std::vector<Worker*> free_workers_;
+  struct Lists;
+  Lists* lists_;
+};
+
+}  // namespace coroexec::detail

@@ -1,0 +1,217 @@
+// The engine: knows jobs, not how they are handed in. Up to `max_workers` coroutines take jobs from
+// one queue and await them; who may enter, who may start, what an error does and when time is up is
+// decided here under one mutex, and carried out after it is released.
+//
+// Engine is everything that does not depend on the executor's type; BasicEngine<Ex> (worker.hpp
+// below it) adds the coroutines, the timer and the channel.
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "coroexec/detail/admission.hpp"
+#include "coroexec/detail/context_service.hpp"
+#include "coroexec/detail/deadline_heap.hpp"
+#include "coroexec/detail/optional_mutex.hpp"
+#include "coroexec/detail/rate_limiter.hpp"
+#include "coroexec/detail/task_base.hpp"
+#include "coroexec/detail/wait_list.hpp"
+#include "coroexec/detail/worker.hpp"
+#include "coroexec/error.hpp"
+#include "coroexec/options.hpp"
+
+namespace coroexec::detail {
+
+struct EngineConfig {
+  std::size_t max_active = 1;
+  std::size_t backlog = automatic_backlog;
+  std::chrono::nanoseconds timeout = no_timeout;
+  ErrorPolicy policy = ErrorPolicy::cancel;
+  double max_per_second = 0;
+  std::size_t burst = 1;
+  Threading threading = Threading::automatic;
+  std::string_view kind = "executor";  // for error texts
+  std::string_view name = {};
+
+  // Throws invalid-argument with a sentence that names the option.
+  COROEXEC_DECL void check() const;
+};
+
+// Does only one thread run what `executor` runs, as far as can be told?
+COROEXEC_DECL bool single_threaded(const asio::any_io_executor& executor, Threading threading);
+
+enum class Phase : std::uint8_t {
+  open,      // takes jobs
+  shut,      // takes none; what it has goes on
+  stopping,  // takes none; all it has has been cancelled
+  closed,    // the face is gone: workers end as soon as they have nothing to do
+};
+
+class COROEXEC_DECL Engine : public PooledObject {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using Time = Clock::time_point;
+
+  // Where a handler without an executor of its own runs.
+  virtual asio::any_io_executor completion_executor() const = 0;
+
+  Engine(const Engine&) = delete;
+  void retain() noexcept { references_.add(); }
+  void release() noexcept {
+    if (references_.remove()) delete this;
+  }
+
+  // Handing in. All three throw `closed` once the engine takes no more jobs.
+  void submit_nowait(TaskBase& job);
+  bool try_submit(TaskBase& job);  // false: no room now
+  // True: accepted. False: the caller is counted as waiting until end_wait().
+  bool submit_or_wait(TaskBase& job);
+  // The end of such a wait, with a reservation or without. True: `job` has been accepted.
+  bool end_wait(TaskBase* job, bool let_in);
+
+  bool cancel(TaskBase& job, CancelReason reason = CancelReason::handle);  // false: already done
+  void cancel_all(CancelReason reason, std::exception_ptr error);  // and takes no more jobs
+  void cancel_jobs();   // all of now; later ones are still taken
+  void shut() noexcept;  // no new jobs
+  void close() noexcept;  // the face goes: cancels what is left and lets the workers go
+  // The context is being destroyed: nothing of it may be touched after this.
+  void abandon() noexcept;
+
+  bool idle() const;
+  bool open() const;
+  Stats stats() const;
+  std::vector<TaskError> errors() const;
+  std::size_t max_active() const noexcept { return admission_.max_active(); }
+  std::string label() const;            // "executor 'name'"
+  std::string still_running() const;    // "job 3 'a', job 7" for error texts
+
+  // The error a scope or a join is to rethrow, handed out once; null if there is none.
+  std::exception_ptr take_error();
+  std::uint64_t cancelled_count() const;
+
+  // A wait that only this engine can end, made by one of its own jobs, for as long as the object
+  // lives: for `target`, or for room if that is null. The last job that could move gets a
+  // would-deadlock error instead.
+  class COROEXEC_DECL BlockedJob {
+   public:
+    BlockedJob(Engine& engine, TaskBase* target);
+    ~BlockedJob();
+    BlockedJob(const BlockedJob&) = delete;
+
+   private:
+    friend class Engine;
+    Engine& engine_;
+    Ref<TaskBase> job_;
+    TaskBase* target_;
+    ListLinks<BlockedJob> link_;
+  };
+  // The job of this engine in which the caller runs, however deeply nested; null if in none.
+  TaskBase* own_job_of_caller() const noexcept;
+
+  OptionalMutex& mutex() const noexcept { return mutex_; }
+  bool threads() const noexcept { return mutex_.threads(); }
+  WaitList& waiters_of(TaskBase& job) noexcept { return job.waiters_; }
+  WaitList& joiners() noexcept { return joiners_; }
+  WaitList& scope_end() noexcept { return scope_end_; }
+  bool jobs_idle_locked() const noexcept { return admission_.idle(); }
+  bool scope_over_locked() const noexcept { return admission_.idle() && !body_running_; }
+  bool stopped_locked() const noexcept { return phase_ >= Phase::stopping; }
+  std::string_view kind() const noexcept { return kind_; }
+  std::uint64_t next_id() noexcept;
+
+  // From the coroutine of `worker`: ends its job if it has one, gives the next, or null.
+  TaskBase* advance(Worker& worker) noexcept;
+  bool worker_may_go(Worker& worker) const noexcept;
+  void park(Worker& worker, QueueNode& handler) noexcept;
+  void worker_gone(Worker& worker) noexcept;
+  void cancel_node_done(Worker& worker) noexcept;
+
+  std::size_t index_in_service = 0;
+  void on_timer() noexcept;
+  void on_retire() noexcept;
+
+ protected:
+  Engine(const EngineConfig& config, bool threads, ContextService& service);
+  virtual ~Engine();
+
+  // What needs the executor's type. All are called without the lock, but for the two timer calls.
+  virtual void start_worker(Worker& worker) = 0;
+  virtual void schedule(Worker& worker, QueueNode& node) = 0;
+  virtual void admit(std::size_t submitters) = 0;
+  virtual void turn_submitters_away() noexcept = 0;
+  virtual void arm_timer(Time time) = 0;
+  virtual void cancel_timer() noexcept = 0;
+  virtual void post_retire() = 0;
+  virtual void forget_context() noexcept = 0;
+
+  void start_body(TaskBase& body, Worker& worker);
+  void arm_scope_timeout();
+  Worker& new_worker();
+
+  ContextService* service_;
+  RunQueue* queue_ = nullptr;  // shared by all workers where one thread runs the context
+  Admission admission_;
+  Phase phase_ = Phase::open;
+
+ private:
+  friend class TaskBase;
+  struct Effects;
+
+  void throw_if_closed_locked() const;
+  void enqueue_locked(TaskBase& job, Effects& effects);
+  void wake_worker_locked(Effects& effects) noexcept;
+  void fail_stranded() noexcept;
+  bool start_allowed_locked();
+  TaskBase* start_next_locked(Worker& worker, Effects& effects);
+  void finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects& effects);
+  void settle_locked(TaskBase& job, TaskState state, Effects& effects) noexcept;
+  void apply_policy_locked(TaskBase& job, TaskState state, Effects& effects);
+  void record_locked(TaskBase& job);
+  void stop_locked(CancelReason reason, Effects& effects) noexcept;
+  void cancel_everything_locked(CancelReason reason, bool with_body, Effects& effects) noexcept;
+  bool deadlocked_locked() noexcept;
+  bool request_cancel_locked(TaskBase& job, CancelReason reason, Effects& effects) noexcept;
+  void after_change_locked(Effects& effects) noexcept;
+  void want_timer_locked(Time time) noexcept;
+  void deliver_cancels() noexcept;
+  void recycle(Worker& worker) noexcept;
+
+  RefCount references_;
+  mutable OptionalMutex mutex_;
+  RateLimiter rate_;
+  DeadlineHeap<TaskBase> deadlines_;
+  Time scope_deadline_ = Time::max();
+  Time rate_wake_ = Time::max();
+  Time armed_ = Time::max();
+  std::chrono::nanoseconds timeout_;
+  const ErrorPolicy policy_;
+
+  IntrusiveList<TaskBase, &TaskBase::in_queue_> queued_;
+  IntrusiveList<Worker, &Worker::link> idle_;
+  IntrusiveList<Worker, &Worker::link> busy_;
+  std::size_t workers_ = 0;
+  bool wake_pending_ = false;   // one worker has been woken and has not looked at the queue yet
+  bool body_running_ = false;
+  bool retire_posted_ = false;
+
+  IntrusiveList<Worker, &Worker::due> due_;  // whose jobs are yet to be told of their cancel
+  IntrusiveList<BlockedJob, &BlockedJob::link_> blocked_;
+  std::size_t blocked_count_ = 0;
+
+  WaitList joiners_;    // until no job is left
+  WaitList scope_end_;  // until no job is left and the body has ended
+  std::vector<TaskError> errors_;
+  std::exception_ptr first_error_;
+  bool error_taken_ = false;
+  std::uint64_t succeeded_ = 0, failed_ = 0, cancelled_ = 0;
+  std::atomic<std::uint64_t> last_id_{0};
+  std::string name_;
+  std::string_view kind_;
+  Ref<TaskBase> parent_;  // the job in which the engine was made
+};
+
+}  // namespace coroexec::detail

@@ -1,0 +1,276 @@
+// The definitions of BasicEngine; compiled once for the two usual executor types (src/engines.cpp).
+#pragma once
+
+#include <boost/asio/system_executor.hpp>
+
+#include "coroexec/detail/basic_engine.hpp"
+
+namespace coroexec::detail {
+
+// ---- workers
+
+// A worker's handler while it has nothing to do. It does not go through a WaitList: the engine knows
+// its workers.
+template <class Handler>
+class ParkedWorker final : public QueueNode, public PooledObject {
+ public:
+  ParkedWorker(Handler&& handler, Worker& parked) : handler_(std::move(handler)) {
+    worker = &parked;
+  }
+  virtual ~ParkedWorker() = default;
+  void run() override {
+    Handler handler(std::move(handler_));
+    delete this;
+    std::move(handler)();
+  }
+  void drop() noexcept override { delete this; }
+
+ private:
+  Handler handler_;
+};
+
+template <class Ex>
+asio::awaitable<void, Ex> BasicEngine<Ex>::park_here(Worker& worker) {
+  return asio::async_initiate<const asio::use_awaitable_t<Ex>, void()>(
+      [this, &worker](auto handler) {
+        park(worker, *new ParkedWorker<decltype(handler)>(std::move(handler), worker));
+      },
+      use_awaitable);
+}
+
+// Takes jobs until there is no more use for it. It ends on no cancel and between two jobs puts back
+// what a job may have changed: so it meets none of the co_spawn faults of Boost 1.81 to 1.84, where
+// a cancel before the start is ignored or thrown out of run(), and one before the end loses it.
+template <class Ex>
+asio::awaitable<void, Ex> BasicEngine<Ex>::work(Worker& worker) {
+  worker.started = true;
+  constexpr std::uint32_t jobs_per_turn = 256;  // then timers and sockets get their turn
+  std::uint32_t budget = jobs_per_turn;
+  TaskBase* job = worker.is_body ? worker.job : advance(worker);
+  for (;;) {
+    if (!job) {
+      if (worker_may_go(worker)) co_return;
+      co_await park_here(worker);
+      budget = jobs_per_turn;
+      job = advance(worker);
+      continue;
+    }
+    auto& runnable = static_cast<Job<Ex>&>(*job);
+    try {
+      if (initializer_ && !job->is_body)
+        co_await run_initialized(runnable);
+      else
+        co_await runnable.run();
+    } catch (...) {  // no memory for the job's frame
+      runnable.fail(std::current_exception());
+    }
+    co_await asio::this_coro::throw_if_cancelled(true);
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    job = advance(worker);
+    if (job && --budget == 0) {
+      budget = jobs_per_turn;
+      co_await pause(worker);
+    }
+  }
+}
+
+template <class Ex>
+asio::awaitable<void, Ex> BasicEngine<Ex>::run_initialized(Job<Ex>& job) {
+  try {
+    co_await initializer_();
+  } catch (...) {
+    job.fail(std::current_exception());
+    co_return;
+  }
+  co_await job.run();
+}
+
+// Goes to the end of the queue once.
+template <class Ex>
+asio::awaitable<void, Ex> BasicEngine<Ex>::pause(Worker& worker) {
+  return asio::async_initiate<const asio::use_awaitable_t<Ex>, void()>(
+      [this, &worker](auto handler) {
+        schedule(worker, *new ParkedWorker<decltype(handler)>(std::move(handler), worker));
+      },
+      use_awaitable);
+}
+
+template <class Ex>
+void BasicEngine<Ex>::start_worker(Worker& worker) {
+  Gone gone(Ref<BasicEngine>(this), worker);
+  const Ex& target = worker.is_body ? *body_executor_ : executor_;
+  if constexpr (own_queues) {
+    if (!worker.queue) worker.queue = &service_->acquire_queue(target);
+    // The first dispatch of co_spawn goes into the queue: nothing runs on the caller's stack.
+    const Ex executor = JobExecutor(worker);
+    asio::co_spawn(executor, work(worker), std::move(gone));
+  } else {
+    asio::post(target, [this, &worker, target, handler = std::move(gone)]() mutable {
+      asio::co_spawn(target, work(worker), std::move(handler));
+    });
+  }
+}
+
+template <class Ex>
+void BasicEngine<Ex>::schedule(Worker& worker, QueueNode& node) {
+  node.worker = &worker;
+  if constexpr (own_queues)
+    worker.queue->push(node);
+  else
+    asio::post(worker.is_body ? *body_executor_ : executor_, NodeRunner(node));
+}
+
+template <class Ex>
+void BasicEngine<Ex>::post_retire() {
+  asio::post(executor_, [self = Ref<Engine>(this)] { self->on_retire(); });
+}
+
+// ---- the wait for room
+
+template <class Ex>
+typename BasicEngine<Ex>::Channel& BasicEngine<Ex>::room() {
+  std::lock_guard lock(mutex());
+  if (!room_) room_.emplace(executor_, unlimited);  // a token sent before its taker is there is kept
+  return *room_;
+}
+
+template <class Ex>
+asio::awaitable<void, Ex> BasicEngine<Ex>::enter(Ref<TaskBase> job) {
+  // Gives back what the wait holds if the frame goes while waiting.
+  struct Waiting {
+    BasicEngine& engine;
+    bool over;
+    ~Waiting() {
+      if (!over && engine.service_) engine.end_wait(nullptr, false);
+    }
+  } waiting{*this, true};
+  if (submit_or_wait(*job)) co_return;
+  waiting.over = false;
+  BlockedJob blocked(*this, nullptr);
+
+  auto& channel = room();
+  boost::system::error_code ec;
+  co_await channel.async_receive(asio::redirect_error(use_awaitable, ec));
+  // Cancelled, but its token may have been sent already.
+  bool let_in = !ec;
+  if (!let_in) channel.try_receive([&](boost::system::error_code) { let_in = true; });
+  waiting.over = true;
+  const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+  if (end_wait(ec ? nullptr : job.get(), let_in)) co_return;
+  if (state.cancelled() != asio::cancellation_type::none) throw_cancelled();
+  throw_error(errc::closed, label() + " was closed while a job waited for room in it");
+}
+
+template <class Ex>
+void BasicEngine<Ex>::admit(std::size_t submitters) {
+  auto& channel = room();
+  while (submitters-- > 0) channel.try_send(boost::system::error_code{});
+}
+
+template <class Ex>
+void BasicEngine<Ex>::turn_submitters_away() noexcept {
+  // cancel(), not close(): closing leaves those who wait where they are.
+  std::unique_lock lock(mutex());
+  if (!room_) return;
+  lock.unlock();
+  room_->cancel();
+}
+
+// ---- time
+
+template <class Ex>
+void BasicEngine<Ex>::arm_timer(Time time) {
+  if (!timer_) timer_.emplace(executor_);
+  timer_->expires_at(time);
+  timer_->async_wait([self = Ref<Engine>(this)](boost::system::error_code ec) {
+    if (!ec) self->on_timer();
+  });
+}
+
+template <class Ex>
+void BasicEngine<Ex>::cancel_timer() noexcept {
+  boost::system::error_code ignored;
+  if (timer_) timer_->cancel();
+}
+
+template <class Ex>
+void BasicEngine<Ex>::forget_context() noexcept {
+  room_.reset();
+  timer_.reset();
+  initializer_ = nullptr;
+  if constexpr (own_queues) {
+    executor_ = Ex();
+    body_executor_.reset();
+  }
+}
+
+template <class Ex>
+asio::any_io_executor BasicEngine<Ex>::completion_executor() const {
+  if (!service_) return asio::system_executor();
+  return executor_;
+}
+
+// ---- joining
+
+template <class Ex>
+asio::awaitable<void, Ex> BasicEngine<Ex>::join(Time deadline) {
+  if (auto* job = own_job_of_caller())
+    throw_error(errc::would_deadlock, job->label() + " of " + label() + " joins the " +
+                                          std::string(kind()) + " it runs in: it would wait for itself");
+  // In a cancelled coroutine every co_await throws, unless it is told not to.
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  Alarm<Ex> alarm(executor_, mutex(), joiners(), Ref<Engine>(this), deadline);
+  const auto ready = [this, &alarm] { return jobs_idle_locked() || alarm.rung(); };
+  // A cancel that comes from this engine's own end is waited out; another one ends the wait.
+  bool notified = false;
+  while (!(notified = co_await wait_until<Ex>(joiners(), mutex(), ready, Ref<Engine>(this)))) {
+    std::lock_guard lock(mutex());
+    if (!stopped_locked()) break;
+  }
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  if (!notified) throw_cancelled();
+  if (!idle()) throw_error(errc::timed_out, label() + " is still waiting for " + still_running());
+  if (auto error = take_error()) std::rethrow_exception(error);
+}
+
+template <class Ex>
+asio::awaitable<void, Ex> BasicEngine<Ex>::shutdown(bool wait) {
+  const auto cancelled_before = cancelled_count();
+  if (wait)
+    shut();
+  else
+    cancel_all(CancelReason::scope, nullptr);
+  co_await join();
+  if (!wait && cancelled_count() != cancelled_before) throw_cancelled();
+}
+
+template <class Ex>
+void BasicEngine<Ex>::run_body(Job<Ex>& body, const Ex& owner) {
+  body_executor_.emplace(owner);
+  start_body(body, new_worker());
+}
+
+template <class Ex>
+asio::awaitable<void, Ex> BasicEngine<Ex>::run_scope(Ref<Job<Ex>> body, Ex owner, bool shielded) {
+  struct Closer {
+    BasicEngine& engine;
+    ~Closer() { engine.close(); }
+  } closer{*this};
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  run_body(*body, owner);
+  const auto ready = [this] { return scope_over_locked(); };
+  bool cancelled = false;
+  while (!co_await wait_until<Ex>(scope_end(), mutex(), ready, Ref<Engine>(this))) {
+    if (shielded) continue;
+    cancelled = true;
+    cancel_all(CancelReason::scope, nullptr);
+  }
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  if (auto error = take_error()) std::rethrow_exception(error);
+  if (cancelled && cancelled_count() > 0) throw_cancelled();
+  body->check_result();
+}
+
+}  // namespace coroexec::detail

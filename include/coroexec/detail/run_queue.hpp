@@ -1,0 +1,88 @@
+// Handlers waiting to run one after the other on one executor, drained by one post per batch.
+//
+// This is a strand that is cheaper than one post per handler. Whoever is inside a drain of the queue
+// appends without any atomic; everybody else goes through the inbox. With one thread all workers of
+// an engine share a queue; with several each worker has its own, which is what makes it serial.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/any_io_executor.hpp>
+#include <mutex>
+
+#include "coroexec/config.hpp"
+
+namespace coroexec::detail {
+
+class Worker;
+
+// An entry of a queue. It frees itself in run() and in drop(); one of the two is called, once.
+class QueueNode {
+ public:
+  virtual void run() = 0;
+  virtual void drop() noexcept = 0;
+
+  QueueNode* next_in_queue = nullptr;
+  Worker* worker = nullptr;  // on whose behalf it runs; null: nobody's
+
+ protected:
+  ~QueueNode() = default;
+};
+
+class COROEXEC_DECL RunQueue {
+ public:
+  RunQueue() = default;
+  RunQueue(const RunQueue&) = delete;
+  ~RunQueue();
+
+  void reset(asio::any_io_executor target) { target_ = std::move(target); }
+  const asio::any_io_executor& target() const noexcept { return target_; }
+  bool is_idle() const noexcept { return inbox_.load(std::memory_order_acquire) == idle(); }
+
+  // Any thread. The node runs later, never inside this call; unless `may_run_now`, in which case
+  // an idle queue is drained at once where the target executor runs things inline.
+  void push(QueueNode& node, bool may_run_now = false);
+
+  // While the count is above zero the target's context is told that work is outstanding. Any thread.
+  void work_started();
+  void work_finished() noexcept;
+
+  // The context is shutting down: drops what waits, and all that comes later.
+  void shut_down() noexcept;
+
+  // True inside a drain of this queue on this thread.
+  bool running_here() const noexcept;
+
+ private:
+  friend struct Drain;
+  void drain();
+  void schedule(bool may_run_now);
+  void append_local(QueueNode& node) noexcept;
+  void fetch_inbox() noexcept;
+
+  asio::any_io_executor target_;
+  QueueNode* first_ = nullptr;  // these two: only for who drains
+  QueueNode* last_ = nullptr;
+  std::atomic<QueueNode*> inbox_{idle()};  // newest first; idle(): no drain is scheduled or runs
+  std::atomic<long> work_{0};
+  std::mutex work_mutex_;
+  asio::any_io_executor work_guard_;
+  std::atomic<bool> dead_{false};
+
+  static QueueNode* idle() noexcept;
+};
+
+// The worker whose job the calling thread is executing, or null. Set around every entry of a queue.
+COROEXEC_DECL Worker* current_worker() noexcept;
+
+// Makes `worker` the current one for a scope.
+class COROEXEC_DECL CurrentWorker {
+ public:
+  explicit CurrentWorker(Worker* worker) noexcept;
+  ~CurrentWorker();
+  CurrentWorker(const CurrentWorker&) = delete;
+
+ private:
+  Worker* previous_;
+};
+
+}  // namespace coroexec::detail

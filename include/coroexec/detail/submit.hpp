@@ -1,0 +1,75 @@
+// What the faces share: handing a job to an engine, and running a scope around a body.
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "coroexec/detail/basic_engine.hpp"
+#include "coroexec/detail/call_job.hpp"
+#include "coroexec/task.hpp"
+
+namespace coroexec::detail {
+
+// From a face to its engine.
+struct FaceAccess {
+  template <class Face>
+  static auto& engine(Face& face) noexcept {
+    return face.engine_;
+  }
+};
+
+// One frame where there is room, which is the usual case.
+template <class T, class Ex>
+asio::awaitable<BasicTask<T, Ex>, Ex> submit_job(Ref<BasicEngine<Ex>> engine,
+                                                 Ref<ResultJob<T, Ex>> job) {
+  if (!engine->try_submit(*job)) co_await engine->enter(job);
+  co_return TaskAccess::make(std::move(job));
+}
+
+template <class T, class Ex>
+BasicTask<T, Ex> submit_job_nowait(Engine& engine, Ref<ResultJob<T, Ex>> job) {
+  engine.submit_nowait(*job);
+  return TaskAccess::make(std::move(job));
+}
+
+template <class T, class Ex>
+std::optional<BasicTask<T, Ex>> try_submit_job(Engine& engine, Ref<ResultJob<T, Ex>> job) {
+  if (!engine.try_submit(*job)) return std::nullopt;
+  return TaskAccess::make(std::move(job));
+}
+
+// The body is called with a reference to the face, which lives in this frame.
+template <class Ex, class Scope, class Options, class Body>
+auto run_with_scope(Options options, std::string name, Body body)
+    -> asio::awaitable<job_result_t<Ex, Body, std::reference_wrapper<Scope>>, Ex> {
+  options.name = name;
+  const Ex executor = co_await asio::this_coro::executor;
+  Scope scope(executor, options);
+  auto& engine = FaceAccess::engine(scope);
+  auto job = make_job<Ex>(*engine, TaskOptions{}, std::move(body), std::ref(scope));
+  co_await engine->run_scope(job, executor);
+  if constexpr (requires { job->value(); }) co_return std::move(job->value());
+}
+
+// An initializer is called before every job, so it and its arguments stay as they are.
+template <class Ex, class Init, class... Args>
+std::function<asio::awaitable<void, Ex>()> make_initializer(Init init, Args... arguments) {
+  static_assert(std::is_invocable_v<Init&, Args&...>,
+                "coroexec: the initializer cannot be called with these arguments");
+  auto kept = std::make_shared<std::tuple<Init, Args...>>(std::move(init), std::move(arguments)...);
+  return [kept]() -> asio::awaitable<void, Ex> {
+    auto call = [](Init& function, Args&... args) { return std::invoke(function, args...); };
+    using Returned = decltype(std::apply(call, *kept));
+    if constexpr (Awaitable<Returned>)
+      co_await std::apply(call, *kept);
+    else
+      std::apply(call, *kept);
+  };
+}
+
+}  // namespace coroexec::detail

@@ -1,0 +1,140 @@
+// A job's state, without its types: what the engine and every handle share.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <string_view>
+
+#include "coroexec/detail/block_pool.hpp"
+#include "coroexec/detail/deadline_heap.hpp"
+#include "coroexec/detail/intrusive_list.hpp"
+#include "coroexec/detail/optional_mutex.hpp"
+#include "coroexec/detail/wait_list.hpp"
+#include "coroexec/options.hpp"
+
+namespace coroexec {
+
+enum class TaskState : std::uint8_t { queued, running, succeeded, failed, cancelled };
+
+namespace detail {
+
+class Engine;
+class Worker;
+
+// Why a job is to stop. The first reason stays.
+enum class CancelReason : std::uint8_t { none, handle, scope, deadline, dropped };
+
+// Told when a job is done: a stream that wants its results. Called once, on the job's worker or on
+// whoever cancelled it in the queue, without any lock held.
+class CompletionSink {
+ public:
+  virtual void completed(class TaskBase& task) noexcept = 0;
+
+ protected:
+  ~CompletionSink() = default;
+};
+
+// One queue or handle counts one reference. Which fields are guarded by the engine's mutex is said
+// at each; with one thread the mutex does nothing.
+class COROEXEC_DECL TaskBase : public PooledObject {
+ public:
+  TaskBase(Engine& engine, const TaskOptions& options);
+  TaskBase(const TaskBase&) = delete;
+  virtual ~TaskBase();
+
+  void retain() noexcept { references_.add(); }
+  void release() noexcept {
+    if (references_.remove()) delete this;
+  }
+
+  TaskState state() const noexcept { return state_.load(std::memory_order_acquire); }
+  bool done() const noexcept { return state() >= TaskState::succeeded; }
+  std::string_view name() const noexcept;
+  std::uint64_t id() const noexcept { return id_; }
+  const std::exception_ptr& error() const noexcept { return error_; }
+  std::string label() const;  // for error texts: "job 7 'fetch'"
+
+  // Throws invalid-state unless done; rethrows the job's error.
+  void check_done() const;
+  void check_result() const;
+
+  // Destroys callable and arguments: once the job has ended or will never start.
+  virtual void drop_payload() noexcept = 0;
+
+  Engine& engine() const noexcept { return *engine_; }
+
+ private:
+  friend class Engine;
+  template <class Ex>
+  friend class BasicEngine;
+  template <class>
+  friend class DeadlineHeap;
+
+  RefCount references_;
+  std::atomic<TaskState> state_{TaskState::queued};
+
+ public:
+  bool is_body = false;         // a scope's own body: outside of the bound
+  bool error_is_owned = false;  // its error goes to a stream or to the caller, not to the policy
+  std::atomic<bool> cancel_requested{false};  // a cancel since the start or the last uncancel()
+  CancelReason cancel_reason = CancelReason::none;  // mutex
+  std::uint32_t heap_index = no_deadline;           // mutex
+  bool counted_as_blocked = false;                  // scratch of the deadlock check; mutex
+
+ private:
+  Engine* engine_;              // counted
+  Worker* worker_ = nullptr;    // while running; mutex
+  ListLinks<TaskBase> in_queue_;
+  WaitList waiters_;            // mutex
+  std::exception_ptr error_;    // written before the final state
+  std::uint64_t id_;
+  std::chrono::nanoseconds timeout_;
+  char* name_ = nullptr;        // length, then the characters; one block
+
+ public:
+  CompletionSink* sink = nullptr;
+
+ protected:
+  void end_with(std::exception_ptr error) noexcept { error_ = std::move(error); }
+};
+
+// What a worker of executor type `Ex` can run.
+template <class Ex>
+class Job : public TaskBase {
+ public:
+  using TaskBase::TaskBase;
+  // Runs the job and keeps what came of it; throws only if there is no memory for the frame.
+  virtual asio::awaitable<void, Ex> run() = 0;
+  void fail(std::exception_ptr error) noexcept { end_with(std::move(error)); }
+};
+
+// A job and its result.
+template <class T, class Ex>
+class ResultJob : public Job<Ex> {
+ public:
+  using Job<Ex>::Job;
+  T& value() noexcept { return *value_; }
+
+ protected:
+  template <class U>
+  void succeed(U&& value) {
+    value_.emplace(std::forward<U>(value));
+  }
+  bool has_value() const noexcept { return value_.has_value(); }
+
+ private:
+  std::optional<T> value_;
+};
+
+template <class Ex>
+class ResultJob<void, Ex> : public Job<Ex> {
+ public:
+  using Job<Ex>::Job;
+};
+
+}  // namespace detail
+}  // namespace coroexec

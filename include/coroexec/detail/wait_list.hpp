@@ -1,0 +1,202 @@
+// Handlers parked until an event: how a coroutine (or any completion handler) waits for a job, for a
+// scope to become idle, for a stream's next element. One mechanism for all of them.
+//
+// A list is guarded by its owner's mutex. Every parked handler is also known to the service of the
+// context it would run on, which drops it when that context goes first: parked handlers are
+// invisible to Asio's own shutdown.
+#pragma once
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/execution.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/error_code.hpp>
+#include <mutex>
+
+#include "coroexec/detail/block_pool.hpp"
+#include "coroexec/detail/context_service.hpp"
+#include "coroexec/detail/intrusive_list.hpp"
+#include "coroexec/detail/job_executor.hpp"
+#include "coroexec/detail/optional_mutex.hpp"
+
+namespace coroexec::detail {
+
+class WaitNode : public QueueNode, public PooledObject {
+ public:
+  WaitNode(OptionalMutex& owner_mutex, ContextService& service)
+      : owner_mutex_(owner_mutex), service_(service) {}
+  virtual ~WaitNode() = default;
+
+  // Sends the handler on its way; the node must have been taken from its list and its service.
+  virtual void post() = 0;
+
+ protected:
+  boost::system::error_code result_;
+
+ private:
+  friend class WaitList;
+  friend class ContextService;
+  OptionalMutex& owner_mutex_;
+  ContextService& service_;
+  class WaitList* list_ = nullptr;
+  ListLinks<WaitNode> in_list_;
+  ListLinks<WaitNode> in_service_;
+};
+
+class COROEXEC_DECL WaitList {
+ public:
+  // Nodes taken out under the owner's lock, posted when complete() is called without it.
+  class COROEXEC_DECL Taken {
+   public:
+    Taken() = default;
+    Taken(Taken&& other) noexcept : nodes_(other.nodes_.take_all()) {}
+    Taken& operator=(Taken&&) = delete;
+    ~Taken() { complete(); }
+    void complete() noexcept;
+    void append(Taken&& other) noexcept;
+    bool empty() const noexcept { return nodes_.empty(); }
+
+   private:
+    friend class WaitList;
+    IntrusiveList<WaitNode, &WaitNode::in_list_> nodes_;
+  };
+
+  // Both need the owner's lock.
+  bool empty() const noexcept { return nodes_.empty(); }
+  Taken take_all() noexcept;
+
+  // Parks `node` unless `ready()`, asked under the owner's lock, says the event is already there.
+  template <class Ready>
+  void park(WaitNode& node, Ready ready) {
+    node.service_.add(node);
+    {
+      std::lock_guard lock(node.owner_mutex_);
+      if (!ready()) return link(node);
+    }
+    node.service_.remove(node);
+    node.post();
+  }
+
+  // Takes a node out on cancellation; nothing happens if it is already on its way.
+  static void cancel(WaitNode& node) noexcept;
+
+ private:
+  friend class ContextService;
+  void link(WaitNode& node) noexcept;
+  void unlink(WaitNode& node) noexcept;
+  IntrusiveList<WaitNode, &WaitNode::in_list_> nodes_;
+};
+
+// Runs a node on an executor that is not one of our queues, and drops it if the executor does.
+class NodeRunner {
+ public:
+  explicit NodeRunner(QueueNode& node) noexcept : node_(&node) {}
+  NodeRunner(NodeRunner&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
+  NodeRunner& operator=(NodeRunner&&) = delete;
+  ~NodeRunner() {
+    if (node_) node_->drop();
+  }
+  void operator()() {
+    QueueNode* node = std::exchange(node_, nullptr);
+    CurrentWorker current(node->worker);
+    node->run();
+  }
+
+ private:
+  QueueNode* node_;
+};
+
+// Queues a node on `executor`: straight into the queue where the executor is a job's.
+template <class Ex>
+void post_node(const Ex& executor, QueueNode& node) {
+  if constexpr (std::is_same_v<Ex, asio::any_io_executor>) {
+    if (auto* job_executor = executor.template target<JobExecutor>()) {
+      node.worker = &job_executor->worker();
+      return job_executor->queue().push(node);
+    }
+  }
+  asio::post(executor, NodeRunner(node));
+}
+
+// The parked form of one handler; `Keep` is whatever must live until it is let go.
+template <class Handler, class Keep>
+class HandlerNode final : public WaitNode {
+  using Executor = asio::associated_executor_t<Handler, asio::any_io_executor>;
+  using Work = std::decay_t<decltype(asio::prefer(std::declval<const Executor&>(),
+                                                  asio::execution::outstanding_work.tracked))>;
+
+ public:
+  HandlerNode(Handler&& handler, const Executor& executor, OptionalMutex& mutex, Keep keep)
+      : WaitNode(mutex, ContextService::of(executor)),
+        handler_(std::move(handler)),
+        work_(asio::prefer(executor, asio::execution::outstanding_work.tracked)),
+        keep_(std::move(keep)) {
+    worker = current_worker();
+    auto slot = asio::get_associated_cancellation_slot(handler_);
+    if (slot.is_connected()) slot.assign(Canceller{this});
+  }
+
+  void post() override { post_node(Executor(asio::get_associated_executor(handler_, work_)), *this); }
+
+  void run() override {
+    asio::get_associated_cancellation_slot(handler_).clear();
+    Handler handler(std::move(handler_));
+    const auto result = result_;
+    delete this;
+    std::move(handler)(result);
+  }
+  void drop() noexcept override { delete this; }
+
+ private:
+  struct Canceller {
+    HandlerNode* node;
+    void operator()(asio::cancellation_type type) const {
+      if (type != asio::cancellation_type::none) WaitList::cancel(*node);
+    }
+  };
+
+  Handler handler_;
+  Work work_;
+  Keep keep_;
+};
+
+// Waits on `list` until it is notified; completes with operation_aborted when cancelled first.
+// `fallback` is the executor of a handler that has none of its own.
+template <class Ready, class Keep, class Token>
+auto async_park(WaitList& list, OptionalMutex& mutex, Ready ready, Keep keep,
+                const asio::any_io_executor& fallback, Token&& token) {
+  return asio::async_initiate<Token, void(boost::system::error_code)>(
+      [&list, &mutex](auto handler, Ready is_ready, Keep kept, asio::any_io_executor other) {
+        using Handler = decltype(handler);
+        asio::associated_executor_t<Handler, asio::any_io_executor> executor(
+            asio::get_associated_executor(handler, other));
+        auto* node = new HandlerNode<Handler, Keep>(std::move(handler), executor, mutex,
+                                                    std::move(kept));
+        list.park(*node, std::move(is_ready));
+      },
+      token, std::move(ready), std::move(keep), fallback);
+}
+
+// Until `ready()`, which is asked under the mutex. False: the caller was cancelled first. A list may
+// be notified for a part of its waiters only: each looks for itself and waits on.
+template <class Ex, class Ready, class Keep>
+asio::awaitable<bool, Ex> wait_until(WaitList& list, OptionalMutex& mutex, Ready ready, Keep keep) {
+  for (;;) {
+    {
+      std::lock_guard lock(mutex);
+      if (ready()) co_return true;
+    }
+    boost::system::error_code ec;
+    co_await async_park(list, mutex, ready, keep, asio::any_io_executor(),
+                        asio::redirect_error(asio::use_awaitable_t<Ex>{}, ec));
+    if (ec) co_return false;
+  }
+}
+
+}  // namespace coroexec::detail

@@ -1,0 +1,42 @@
+// One reusable coroutine of an engine, as the rest of the library sees it.
+#pragma once
+
+#include <boost/asio/cancellation_signal.hpp>
+#include <cstdint>
+
+#include "coroexec/detail/intrusive_list.hpp"
+#include "coroexec/detail/run_queue.hpp"
+
+namespace coroexec::detail {
+
+class Engine;
+class TaskBase;
+class Worker;
+
+// Sends a pending cancel to the job a worker runs, from the worker's own queue: emit() is not
+// thread-safe.
+class CancelNode final : public QueueNode {
+ public:
+  void run() override;
+  void drop() noexcept override;
+};
+
+class Worker {
+ public:
+  Engine* engine = nullptr;
+  TaskBase* job = nullptr;        // what it runs now
+  RunQueue* queue = nullptr;      // null: the engine's executor is a concrete type, used as it is
+  QueueNode* parked = nullptr;    // the handler of its coroutine while it has nothing to do
+  asio::cancellation_signal signal;
+  ListLinks<Worker> link;         // among the engine's busy or idle workers
+  ListLinks<Worker> due;          // among those whose job is to be told of a cancel
+  CancelNode cancel_node;
+  bool cancel_queued = false;
+  bool is_body = false;           // runs the scope's body and nothing else
+  bool woken = false;             // has been sent for and has not arrived
+  bool started = false;           // its coroutine has run
+  bool gone = false;              // nothing of its coroutine is left
+  std::uint32_t turn_budget = 0;  // jobs it may still run before it lets others have the thread
+};
+
+}  // namespace coroexec::detail

@@ -1,0 +1,75 @@
+// How an executor or a pool is set up, and what it tells about itself.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+
+#include "coroexec/config.hpp"
+
+namespace coroexec {
+
+// What a job's error does to the others of its scope.
+enum class ErrorPolicy {
+  cancel,    // the first error cancels siblings and body, and is rethrown by the scope (the default)
+  suppress,  // nothing: each error stays in its own task
+  collect,   // nobody is cancelled; once all have ended the scope throws one TaskGroupError
+};
+
+// Whether several threads may run the context. `single` has no lock and no atomic on the hot path,
+// and then every call must come from the one thread that runs the context (or from before it runs).
+enum class Threading {
+  automatic,  // single where that can be known: coroexec::run(), a strand, a context with a
+              // concurrency hint of 1 where Boost can be asked (1.88); else multi
+  single,
+  multi,
+};
+
+inline constexpr std::chrono::nanoseconds no_timeout = std::chrono::nanoseconds::max();
+inline constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+inline constexpr std::size_t automatic_backlog = unlimited - 1;
+
+// Options stay trivially destructible: GCC 12 destroys other temporaries in a co_await twice.
+struct ExecutorOptions {
+  std::size_t max_workers = 1000;                  // jobs active at once, at least 1; or unlimited
+  std::chrono::nanoseconds timeout = no_timeout;   // of the whole scope, from its construction
+  ErrorPolicy on_error = ErrorPolicy::cancel;
+  bool suppress_task_errors = false;               // Python's name for ErrorPolicy::suppress
+  std::size_t backlog = automatic_backlog;         // accepted and not started while all slots are
+                                                   // taken; 0: submit waits for a free slot, as in
+                                                   // Python; automatic: max_workers, within 64…1024
+  double max_per_second = 0;                       // starts per second; 0: no limit
+  std::size_t burst = 1;                           // starts that may come at once after a pause
+  Threading threading = Threading::automatic;
+  std::string_view name = {};                      // for error texts; copied
+};
+
+struct PoolOptions {
+  std::size_t size = 1024;                         // jobs active at once, at least 1; or unlimited
+  std::size_t backlog = automatic_backlog;         // as above
+  double max_per_second = 0;
+  std::size_t burst = 1;
+  Threading threading = Threading::automatic;
+  std::string_view name = {};
+};
+
+// For one job. The name is copied.
+struct TaskOptions {
+  std::string_view name = {};
+  std::chrono::nanoseconds timeout = no_timeout;   // counted from the job's start
+};
+
+// A moment's counts. `waiting` are the callers suspended in submit or spawn.
+struct Stats {
+  std::size_t waiting = 0;
+  std::size_t queued = 0;
+  std::size_t active = 0;
+  std::uint64_t succeeded = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t cancelled = 0;
+  std::uint64_t done() const noexcept { return succeeded + failed + cancelled; }
+};
+
+}  // namespace coroexec

@@ -1,0 +1,102 @@
+// What a running job can ask and do: its name, whether it is to stop, letting others run, sleeping,
+// and protecting what must not be interrupted.
+#pragma once
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "coroexec/detail/basic_engine.hpp"
+#include "coroexec/detail/call_job.hpp"
+
+namespace coroexec {
+
+namespace detail {
+
+COROEXEC_DECL TaskBase* current_job() noexcept;
+
+// A handler on its way to the end of its executor's queue.
+template <class Handler>
+class YieldNode final : public QueueNode, public PooledObject {
+ public:
+  explicit YieldNode(Handler&& handler) : handler_(std::move(handler)) { worker = current_worker(); }
+  virtual ~YieldNode() = default;
+  void run() override {
+    Handler handler(std::move(handler_));
+    delete this;
+    std::move(handler)();
+  }
+  void drop() noexcept override { delete this; }
+  auto executor() const { return asio::get_associated_executor(handler_); }
+
+ private:
+  Handler handler_;
+};
+
+}  // namespace detail
+
+// The job that runs the calling code. Outside of any job: no name, id 0, no cancel requested. With an
+// executor type other than any_io_executor a job is known from its start, and after each of the
+// library's own waits, until it awaits somebody else's operation.
+namespace this_task {
+
+COROEXEC_DECL std::string_view name() noexcept;
+COROEXEC_DECL std::uint64_t id() noexcept;
+
+// Has a cancel been asked for since the start or the last uncancel()? For jobs that compute.
+COROEXEC_DECL bool cancel_requested() noexcept;
+
+// `co_await this_task::uncancel();` takes a cancellation back, so that the job may await again: to
+// clean up, or to go on. In Asio a cancelled coroutine cannot await anything but such a tag, and
+// C++ cannot await in a catch block: save the error, leave the block, uncancel, then await.
+// (Task.uncancel; Asio: this_coro::reset_cancellation_state.)
+inline auto uncancel() noexcept {
+  if (auto* job = detail::current_job()) job->cancel_requested.store(false, std::memory_order_relaxed);
+  return asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+}
+
+// Goes to the end of the queue and lets the others run. Throws operation_aborted if the job is being
+// cancelled. (asyncio.sleep(0))
+template <class Executor = asio::any_io_executor>
+asio::awaitable<void, Executor> yield() {
+  return asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(
+      [](auto handler) {
+        auto* node = new detail::YieldNode<decltype(handler)>(std::move(handler));
+        detail::post_node(node->executor(), *node);
+      },
+      asio::use_awaitable_t<Executor>());
+}
+
+}  // namespace this_task
+
+// Waits for a time. operation_aborted if cancelled. (asyncio.sleep)
+template <class Executor = asio::any_io_executor>
+asio::awaitable<void, Executor> sleep_for(std::chrono::nanoseconds duration) {
+  using Clock = std::chrono::steady_clock;
+  asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer(
+      co_await asio::this_coro::executor, std::chrono::duration_cast<Clock::duration>(duration));
+  co_await timer.async_wait(asio::use_awaitable_t<Executor>());
+}
+
+// Runs `operation` to its end even if the caller is cancelled meanwhile; the cancellation is then
+// seen at the caller's next co_await. One that has been seen already cannot be held off: everything
+// awaited then throws, this too. (asyncio.shield, but the caller waits)
+template <class T, class Executor>
+asio::awaitable<T, Executor> shield(asio::awaitable<T, Executor> operation) {
+  const Executor executor = co_await asio::this_coro::executor;
+  detail::EngineConfig config;
+  config.policy = ErrorPolicy::suppress;
+  config.kind = "shield";
+  auto engine = detail::BasicEngine<Executor>::make(executor, config);
+  auto job = detail::make_job<Executor>(
+      *engine, TaskOptions{}, detail::AwaitableCall<T, Executor>(std::move(operation)));
+  co_await engine->run_scope(job, executor, true);
+  if constexpr (!std::is_void_v<T>) co_return std::move(job->value());
+}
+
+}  // namespace coroexec

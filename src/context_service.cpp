@@ -1,0 +1,117 @@
+#include "coroexec/detail/context_service.hpp"
+
+#include "coroexec/detail/engine.hpp"
+
+namespace coroexec::detail {
+
+struct ContextService::Lists {
+  IntrusiveList<WaitNode, &WaitNode::in_service_> waiting;
+  std::vector<Engine*> engines;
+};
+
+asio::execution_context::id ContextService::id;
+
+ContextService::ContextService(asio::execution_context& context)
+    : asio::execution_context::service(context), lists_(new Lists) {}
+
+ContextService::~ContextService() { delete lists_; }
+
+ContextService& ContextService::of(asio::execution_context& context) {
+  return asio::use_service<ContextService>(context);
+}
+
+// One that served the same executor before is taken first, so that a queue's target hardly ever
+// changes; another only if nothing is going on in it.
+RunQueue& ContextService::acquire_queue(const asio::any_io_executor& target) {
+  constexpr std::size_t look_at = 8;
+  std::lock_guard lock(mutex_);
+  std::size_t free_one = free_queues_.size();
+  for (std::size_t i = free_queues_.size(), looked = 0; i-- > 0 && looked < look_at; ++looked) {
+    if (!free_queues_[i]->is_idle()) continue;
+    free_one = i;
+    if (free_queues_[i]->target() == target) break;
+  }
+  RunQueue* queue = nullptr;
+  if (free_one < free_queues_.size()) {
+    queue = free_queues_[free_one];
+    free_queues_.erase(free_queues_.begin() + static_cast<std::ptrdiff_t>(free_one));
+    if (queue->target() == target) return *queue;
+  } else {
+    free_queues_.reserve(queues_.size() + 1);  // so that releasing cannot fail
+    queue = &queues_.emplace_back();
+  }
+  queue->reset(target);
+  return *queue;
+}
+
+void ContextService::release_queue(RunQueue& queue) noexcept {
+  std::lock_guard lock(mutex_);
+  free_queues_.push_back(&queue);
+}
+
+Worker& ContextService::acquire_worker() {
+  std::lock_guard lock(mutex_);
+  if (free_workers_.empty()) {
+    free_workers_.reserve(workers_.size() + 1);
+    return workers_.emplace_back();
+  }
+  Worker& worker = *free_workers_.back();
+  free_workers_.pop_back();
+  return worker;
+}
+
+void ContextService::release_worker(Worker& worker) noexcept {
+  std::lock_guard lock(mutex_);
+  free_workers_.push_back(&worker);
+}
+
+void ContextService::add(Engine& engine) {
+  std::lock_guard lock(mutex_);
+  engine.index_in_service = lists_->engines.size();
+  lists_->engines.push_back(&engine);
+}
+
+void ContextService::remove(Engine& engine) noexcept {
+  std::lock_guard lock(mutex_);
+  auto& engines = lists_->engines;
+  engines.back()->index_in_service = engine.index_in_service;
+  engines[engine.index_in_service] = engines.back();
+  engines.pop_back();
+}
+
+void ContextService::add(WaitNode& node) {
+  std::lock_guard lock(mutex_);
+  if (!dead_) lists_->waiting.push_back(node);
+}
+
+void ContextService::remove(WaitNode& node) noexcept {
+  std::lock_guard lock(mutex_);
+  if (lists_->waiting.linked(node)) lists_->waiting.remove(node);
+}
+
+// Engines first let go of the context, then the parked handlers are dropped, which destroys the
+// coroutines that wait. What those queue from now on is dropped on the spot.
+void ContextService::shutdown() {
+  std::vector<Ref<Engine>> engines;
+  {
+    std::lock_guard lock(mutex_);
+    dead_ = true;
+    for (auto* engine : lists_->engines) engines.emplace_back(engine);
+  }
+  for (auto& queue : queues_) queue.shut_down();
+  for (auto& engine : engines) engine->abandon();
+
+  IntrusiveList<WaitNode, &WaitNode::in_service_> dropped;
+  {
+    std::lock_guard lock(mutex_);
+    while (auto* node = lists_->waiting.pop_front()) {
+      std::lock_guard owner(node->owner_mutex_);
+      if (!node->list_) continue;  // on its way already: whoever took it posts it, in vain
+      node->list_->unlink(*node);
+      dropped.push_back(*node);
+    }
+  }
+  while (auto* node = dropped.pop_front()) node->drop();
+}
+
+}  // namespace coroexec::detail

@@ -1,0 +1,754 @@
+#include "coroexec/detail/engine.hpp"
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
+#if __has_include(<boost/asio/config.hpp>)
+#include <boost/asio/config.hpp>
+#endif
+
+namespace coroexec::detail {
+
+// What a decision leads to, carried out once the lock is released: no user code and no executor is
+// ever called under it.
+struct Engine::Effects {
+  WaitList::Taken waiters;
+  IntrusiveList<TaskBase, &TaskBase::in_queue_> settled;  // ended in the queue, each counted once
+  Worker* start = nullptr;
+  Worker* resume = nullptr;
+  QueueNode* handler = nullptr;  // of `resume`
+  std::size_t admit = 0;
+  bool turn_away = false;
+  bool cancels = false;
+  bool retire = false;
+  bool start_failed = false;
+
+  void carry_out(Engine& engine) noexcept;
+};
+
+namespace {
+
+std::size_t chosen_backlog(const EngineConfig& config) {
+  if (config.backlog != automatic_backlog) return config.backlog;
+  return std::clamp<std::size_t>(config.max_active, 64, 1024);
+}
+
+std::string milliseconds(std::chrono::nanoseconds time) {
+  std::string text = std::to_string(std::chrono::duration<double, std::milli>(time).count());
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text + " ms";
+}
+
+}  // namespace
+
+bool single_threaded(const asio::any_io_executor& executor, Threading threading) {
+  if (threading != Threading::automatic) return threading == Threading::single;
+  if (auto* job_executor = executor.target<JobExecutor>())
+    if (auto* engine = job_executor->worker().engine) return !engine->threads();
+  if (executor.target<asio::strand<asio::any_io_executor>>() ||
+      executor.target<asio::strand<asio::io_context::executor_type>>() ||
+      executor.target<asio::strand<asio::thread_pool::executor_type>>())
+    return true;
+  auto& context = asio::query(executor, asio::execution::context);
+  if (ContextService::of(context).single_threaded()) return true;
+#if __has_include(<boost/asio/config.hpp>)
+  // Only an io_context: the one thread of a thread_pool is never the caller's.
+  if (dynamic_cast<asio::io_context*>(&context))
+    return asio::config(context).get("scheduler", "concurrency_hint", 0) == 1;
+#endif
+  return false;
+}
+
+void EngineConfig::check() const {
+  const std::string who = std::string(kind) + (name.empty() ? "" : " '" + std::string(name) + "'");
+  const auto refuse = [&](const std::string& what) {
+    throw_error(errc::invalid_argument, who + ": " + what);
+  };
+  const char* bound = kind == "pool" ? "size" : kind == "executor" ? "max_workers" : "limit";
+  if (max_active == 0) refuse(std::string(bound) + " must be at least 1");
+  if (!(max_per_second >= 0)) refuse("max_per_second must not be negative");
+  if (burst == 0) refuse("burst must be at least 1");
+  if (timeout < std::chrono::nanoseconds::zero()) refuse("timeout must not be negative");
+}
+
+Engine::Engine(const EngineConfig& config, bool threads, ContextService& service)
+    : service_(&service),
+      admission_(config.max_active, chosen_backlog(config)),
+      references_(threads),
+      mutex_(threads),
+      rate_(config.max_per_second, config.burst),
+      timeout_(config.timeout),
+      policy_(config.policy),
+      name_(config.name),
+      kind_(config.kind) {
+  if (auto* worker = current_worker(); worker && worker->job) parent_ = Ref<TaskBase>(worker->job);
+  service.add(*this);
+}
+
+Engine::~Engine() {
+  if (!service_) return;
+  service_->remove(*this);
+  if (queue_) service_->release_queue(*queue_);
+}
+
+std::uint64_t Engine::next_id() noexcept {
+  if (threads()) return last_id_.fetch_add(1, std::memory_order_relaxed) + 1;
+  const auto id = last_id_.load(std::memory_order_relaxed) + 1;
+  last_id_.store(id, std::memory_order_relaxed);
+  return id;
+}
+
+// ---- handing in
+
+void Engine::throw_if_closed_locked() const {
+  if (phase_ == Phase::open) return;
+  throw_error(errc::closed, label() + (phase_ == Phase::shut ? " has been shut down"
+                                       : phase_ == Phase::stopping
+                                           ? " has been cancelled and takes no more jobs"
+                                           : " has ended"));
+}
+
+void Engine::enqueue_locked(TaskBase& job, Effects& effects) {
+  if (job.timeout_ != no_timeout) deadlines_.reserve(admission_.active() + admission_.queued() + 1);
+  job.retain();
+  queued_.push_back(job);
+  admission_.enqueued();
+  wake_worker_locked(effects);
+}
+
+void Engine::submit_nowait(TaskBase& job) {
+  Effects effects;
+  {
+    std::lock_guard lock(mutex_);
+    throw_if_closed_locked();
+    enqueue_locked(job, effects);
+  }
+  effects.carry_out(*this);
+}
+
+bool Engine::try_submit(TaskBase& job) {
+  Effects effects;
+  {
+    std::lock_guard lock(mutex_);
+    throw_if_closed_locked();
+    if (!admission_.has_room()) return false;
+    enqueue_locked(job, effects);
+  }
+  effects.carry_out(*this);
+  return true;
+}
+
+bool Engine::submit_or_wait(TaskBase& job) {
+  Effects effects;
+  {
+    std::lock_guard lock(mutex_);
+    throw_if_closed_locked();
+    if (!admission_.has_room()) {
+      admission_.wait_begun();
+      return false;
+    }
+    enqueue_locked(job, effects);
+  }
+  effects.carry_out(*this);
+  return true;
+}
+
+bool Engine::end_wait(TaskBase* job, bool let_in) {
+  Effects effects;
+  bool accepted = false;
+  {
+    std::lock_guard lock(mutex_);
+    let_in ? admission_.reservation_used() : admission_.wait_given_up();
+    accepted = job && let_in && phase_ == Phase::open;
+    if (accepted) enqueue_locked(*job, effects);
+    else after_change_locked(effects);
+  }
+  effects.carry_out(*this);
+  return accepted;
+}
+
+// ---- workers
+
+bool Engine::start_allowed_locked() {
+  if (!admission_.may_start()) return false;
+  if (!rate_.limited()) return true;
+  const Time now = Clock::now();
+  if (rate_.may_start(now)) return true;
+  rate_wake_ = rate_.next_start(now);
+  want_timer_locked(rate_wake_);
+  return false;
+}
+
+// At most one wake is on its way; the worker that arrives sends for the next. So a crowd of jobs that
+// end at once is done by one worker, and a crowd that suspends gets all of them.
+void Engine::wake_worker_locked(Effects& effects) noexcept {
+  if (wake_pending_ || !start_allowed_locked()) return;
+  wake_pending_ = true;
+  if (Worker* worker = idle_.pop_front()) {
+    effects.resume = worker;
+    effects.handler = std::exchange(worker->parked, nullptr);
+    worker->woken = true;
+    return;
+  }
+  try {
+    effects.start = &new_worker();
+    effects.start->woken = true;
+    ++workers_;
+  } catch (...) {
+    effects.start_failed = true;
+  }
+}
+
+// There is no memory for a worker. The others, if there are any, take the jobs in time; if there are
+// none, nobody ever would.
+void Engine::fail_stranded() noexcept {
+  Effects effects;
+  {
+    std::lock_guard lock(mutex_);
+    if (workers_ > 0) return;
+    wake_pending_ = false;
+    auto stranded = queued_.take_all();
+    while (auto* job = stranded.pop_front()) {
+      admission_.dequeued();
+      job->error_ = std::make_exception_ptr(std::bad_alloc());
+      settle_locked(*job, TaskState::failed, effects);
+      effects.settled.push_back(*job);
+      apply_policy_locked(*job, TaskState::failed, effects);
+    }
+    after_change_locked(effects);
+  }
+  effects.carry_out(*this);
+}
+
+Worker& Engine::new_worker() {
+  Worker& worker = service_->acquire_worker();
+  worker.engine = this;
+  worker.queue = queue_;
+  worker.job = nullptr;
+  worker.started = worker.gone = worker.is_body = worker.woken = false;
+  return worker;
+}
+
+TaskBase* Engine::start_next_locked(Worker& worker, Effects& effects) {
+  if (worker.is_body || !start_allowed_locked()) return nullptr;
+  TaskBase& job = *queued_.pop_front();
+  admission_.started();
+  job.state_.store(TaskState::running, std::memory_order_relaxed);
+  job.worker_ = &worker;
+  worker.job = &job;
+  busy_.push_back(worker);
+  if (rate_.limited()) rate_.started(Clock::now());
+  if (job.timeout_ != no_timeout) {
+    const Time deadline = Clock::now() + job.timeout_;
+    deadlines_.add(job, deadline);
+    want_timer_locked(deadline);
+  }
+  wake_worker_locked(effects);
+  return &job;
+}
+
+TaskBase* Engine::advance(Worker& worker) noexcept {
+  TaskBase* const ended = worker.job;
+  if (ended) ended->drop_payload();
+  const bool aborted = ended && ended->error_ && ended->cancel_reason != CancelReason::none &&
+                       is_cancelled(ended->error_);
+  Effects effects;
+  TaskBase* next = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    if (worker.woken) worker.woken = wake_pending_ = false;
+    if (ended) finish_locked(worker, *ended, aborted, effects);
+    next = start_next_locked(worker, effects);
+    if (ended) after_change_locked(effects);
+  }
+  effects.carry_out(*this);
+  if (ended) {
+    if (ended->sink) ended->sink->completed(*ended);
+    ended->release();
+  }
+  return next;
+}
+
+bool Engine::worker_may_go(Worker& worker) const noexcept {
+  std::lock_guard lock(mutex_);
+  return worker.is_body || phase_ == Phase::closed;
+}
+
+void Engine::park(Worker& worker, QueueNode& handler) noexcept {
+  {
+    std::lock_guard lock(mutex_);
+    if (phase_ != Phase::closed && !start_allowed_locked()) {
+      worker.parked = &handler;
+      idle_.push_front(worker);
+      return;
+    }
+  }
+  schedule(worker, handler);
+}
+
+// Nothing is left of a worker's coroutine: it ended, was destroyed in the middle of its job, or never
+// started.
+void Engine::worker_gone(Worker& worker) noexcept {
+  TaskBase* const job = worker.job;
+  if (job) job->drop_payload();
+  Effects effects;
+  bool recyclable = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (worker.woken) worker.woken = wake_pending_ = false;
+    if (job) {
+      job->cancel_reason = CancelReason::dropped;
+      job->error_ = make_cancelled();
+      finish_locked(worker, *job, true, effects);
+    }
+    if (!worker.is_body) --workers_;
+    worker.gone = true;
+    recyclable = !worker.cancel_queued;
+    if (service_ && worker.started) wake_worker_locked(effects);
+    after_change_locked(effects);
+  }
+  effects.carry_out(*this);
+  if (recyclable) recycle(worker);
+  if (!job) return;
+  if (job->sink) job->sink->completed(*job);
+  job->release();
+}
+
+void Engine::recycle(Worker& worker) noexcept {
+  if (!service_) return;
+  if (worker.queue && worker.queue != queue_) service_->release_queue(*worker.queue);
+  worker.engine = nullptr;
+  service_->release_worker(worker);
+}
+
+// ---- the end of a job
+
+void Engine::settle_locked(TaskBase& job, TaskState state, Effects& effects) noexcept {
+  deadlines_.remove(job);
+  switch (state) {
+    case TaskState::succeeded: ++succeeded_; break;
+    case TaskState::failed: ++failed_; break;
+    default: ++cancelled_;
+  }
+  job.state_.store(state, std::memory_order_release);
+  effects.waiters.append(job.waiters_.take_all());
+}
+
+void Engine::finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects& effects) {
+  busy_.remove(worker);
+  if (due_.linked(worker)) due_.remove(worker);
+  worker.job = nullptr;
+  job.worker_ = nullptr;
+  if (job.is_body)
+    body_running_ = false;
+  else
+    admission_.finished();
+  const TaskState state = !job.error_ ? TaskState::succeeded
+                          : aborted   ? TaskState::cancelled
+                                      : TaskState::failed;
+  if (state == TaskState::cancelled && job.cancel_reason == CancelReason::deadline)
+    job.error_ = make_error(errc::timed_out,
+                            job.label() + " exceeded its timeout of " + milliseconds(job.timeout_));
+  settle_locked(job, state, effects);
+  if (state != TaskState::succeeded) apply_policy_locked(job, state, effects);
+}
+
+// The error is recorded first and the siblings cancelled second, or it would not be the first.
+void Engine::apply_policy_locked(TaskBase& job, TaskState state, Effects& effects) {
+  if (job.error_is_owned) return;
+  const bool asked_by_user = state == TaskState::cancelled && job.cancel_reason == CancelReason::handle;
+  if (job.is_body) {
+    if (state == TaskState::failed || asked_by_user) {
+      if (!first_error_) first_error_ = job.error_;
+      stop_locked(CancelReason::scope, effects);
+    }
+    return;
+  }
+  if (policy_ == ErrorPolicy::suppress) return;
+  if (state == TaskState::failed) record_locked(job);
+  if (policy_ == ErrorPolicy::cancel && (state == TaskState::failed || asked_by_user)) {
+    if (!first_error_) first_error_ = job.error_;
+    stop_locked(CancelReason::scope, effects);
+  }
+}
+
+void Engine::record_locked(TaskBase& job) {
+  try {
+    errors_.push_back({std::string(job.name()), job.id(), job.error_});
+  } catch (const std::bad_alloc&) {  // the error itself is still in its task
+  }
+}
+
+void Engine::after_change_locked(Effects& effects) noexcept {
+  if (phase_ == Phase::open) effects.admit += admission_.admit_waiting();
+  if (!admission_.idle()) return;
+  effects.waiters.append(joiners_.take_all());
+  if (!body_running_) effects.waiters.append(scope_end_.take_all());
+  if (armed_ != Time::max() && scope_deadline_ == Time::max()) {
+    armed_ = rate_wake_ = Time::max();
+    if (service_) cancel_timer();
+  }
+  // A parked coroutine counts as work to Asio: run() of a context whose executor has nothing to do
+  // must be able to return. While a body runs, its scope is waited for anyway.
+  if (!body_running_ && !idle_.empty() && !retire_posted_ && service_)
+    retire_posted_ = effects.retire = true;
+}
+
+void Engine::on_retire() noexcept {
+  IntrusiveList<Worker, &Worker::link> retired;
+  {
+    std::lock_guard lock(mutex_);
+    retire_posted_ = false;
+    if (admission_.idle() && !body_running_) retired = idle_.take_all();
+  }
+  // Dropping the handler destroys the coroutine, which ends in worker_ended().
+  while (auto* worker = retired.pop_front()) std::exchange(worker->parked, nullptr)->drop();
+}
+
+// ---- cancellation
+
+bool Engine::request_cancel_locked(TaskBase& job, CancelReason reason, Effects& effects) noexcept {
+  if (job.state_.load(std::memory_order_relaxed) != TaskState::running) return false;
+  if (job.cancel_reason == CancelReason::none) job.cancel_reason = reason;
+  job.cancel_requested.store(true, std::memory_order_relaxed);
+  if (!due_.linked(*job.worker_)) due_.push_back(*job.worker_);
+  effects.cancels = true;
+  return true;
+}
+
+bool Engine::cancel(TaskBase& job, CancelReason reason) {
+  Effects effects;
+  {
+    std::lock_guard lock(mutex_);
+    if (job.done()) return false;
+    if (queued_.linked(job)) {
+      queued_.remove(job);
+      admission_.dequeued();
+      job.cancel_reason = reason;
+      job.error_ = make_cancelled();
+      settle_locked(job, TaskState::cancelled, effects);
+      effects.settled.push_back(job);
+      apply_policy_locked(job, TaskState::cancelled, effects);
+      after_change_locked(effects);
+    } else if (!request_cancel_locked(job, reason, effects)) {
+      return false;  // accepted by nobody yet
+    }
+  }
+  effects.carry_out(*this);
+  return true;
+}
+
+void Engine::cancel_everything_locked(CancelReason reason, bool with_body,
+                                      Effects& effects) noexcept {
+  auto never_started = queued_.take_all();
+  const auto error = never_started.empty() ? nullptr : make_cancelled();
+  while (auto* job = never_started.pop_front()) {
+    admission_.dequeued();
+    job->cancel_reason = reason;
+    job->error_ = error;
+    settle_locked(*job, TaskState::cancelled, effects);
+    effects.settled.push_back(*job);
+  }
+  for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker))
+    if (with_body || !worker->is_body) request_cancel_locked(*worker->job, reason, effects);
+}
+
+void Engine::stop_locked(CancelReason reason, Effects& effects) noexcept {
+  if (phase_ < Phase::stopping) phase_ = Phase::stopping;
+  cancel_everything_locked(reason, true, effects);
+  effects.turn_away = true;
+  after_change_locked(effects);
+}
+
+void Engine::cancel_all(CancelReason reason, std::exception_ptr error) {
+  Effects effects;
+  {
+    std::lock_guard lock(mutex_);
+    if (error && !first_error_) first_error_ = std::move(error);
+    stop_locked(reason, effects);
+  }
+  effects.carry_out(*this);
+}
+
+void Engine::cancel_jobs() {
+  Effects effects;
+  {
+    std::lock_guard lock(mutex_);
+    cancel_everything_locked(CancelReason::handle, false, effects);
+    after_change_locked(effects);
+  }
+  effects.carry_out(*this);
+}
+
+void Engine::deliver_cancels() noexcept {
+  for (;;) {
+    Worker* worker = nullptr;
+    {
+      std::lock_guard lock(mutex_);
+      worker = due_.pop_front();
+      if (!worker) return;
+      if (threads()) {
+        if (std::exchange(worker->cancel_queued, true)) continue;
+        retain();  // until cancel_node_done()
+      }
+    }
+    try {
+      if (threads())
+        schedule(*worker, worker->cancel_node);
+      else
+        worker->signal.emit(asio::cancellation_type::terminal);
+    } catch (...) {  // a handler that cannot be told runs on; it is waited for
+    }
+  }
+}
+
+void CancelNode::run() {
+  if (worker->job && worker->job->cancel_requested.load(std::memory_order_relaxed))
+    worker->signal.emit(asio::cancellation_type::terminal);
+  drop();
+}
+
+void CancelNode::drop() noexcept { worker->engine->cancel_node_done(*worker); }
+
+void Engine::cancel_node_done(Worker& worker) noexcept {
+  bool recyclable = false;
+  {
+    std::lock_guard lock(mutex_);
+    worker.cancel_queued = false;
+    recyclable = worker.gone;
+  }
+  if (recyclable) recycle(worker);
+  release();
+}
+
+// ---- the engine's life
+
+void Engine::start_body(TaskBase& body, Worker& worker) {
+  {
+    std::lock_guard lock(mutex_);
+    body.retain();
+    body.is_body = worker.is_body = body_running_ = true;
+    body.state_.store(TaskState::running, std::memory_order_relaxed);
+    body.worker_ = &worker;
+    worker.job = &body;
+    busy_.push_back(worker);
+  }
+  start_worker(worker);
+}
+
+void Engine::shut() noexcept {
+  Effects effects;
+  {
+    std::lock_guard lock(mutex_);
+    if (phase_ == Phase::open) phase_ = Phase::shut;
+    effects.turn_away = true;
+  }
+  effects.carry_out(*this);
+}
+
+void Engine::close() noexcept {
+  Effects effects;
+  IntrusiveList<Worker, &Worker::link> idle;
+  {
+    std::lock_guard lock(mutex_);
+    phase_ = Phase::closed;
+    cancel_everything_locked(CancelReason::scope, true, effects);
+    effects.turn_away = true;
+    scope_deadline_ = Time::max();
+    after_change_locked(effects);
+    idle = idle_.take_all();
+    effects.retire = false;
+  }
+  effects.carry_out(*this);
+  while (auto* worker = idle.pop_front()) std::exchange(worker->parked, nullptr)->drop();
+}
+
+// As close(), but what runs is not told: its operations' services may be gone. Its coroutines are
+// about to be destroyed by the context, and end in worker_ended().
+void Engine::abandon() noexcept {
+  Effects effects;
+  IntrusiveList<Worker, &Worker::link> idle;
+  {
+    std::lock_guard lock(mutex_);
+    phase_ = Phase::closed;
+    cancel_everything_locked(CancelReason::dropped, true, effects);
+    idle = idle_.take_all();
+  }
+  while (due_.pop_front()) {
+  }
+  effects.cancels = false;
+  effects.carry_out(*this);
+  while (auto* worker = idle.pop_front()) std::exchange(worker->parked, nullptr)->drop();
+  forget_context();
+  service_ = nullptr;
+  queue_ = nullptr;
+}
+
+// ---- time
+
+void Engine::arm_scope_timeout() {
+  if (timeout_ == no_timeout) return;
+  std::lock_guard lock(mutex_);
+  scope_deadline_ = Clock::now() + timeout_;
+  want_timer_locked(scope_deadline_);
+}
+
+void Engine::want_timer_locked(Time time) noexcept {
+  if (time >= armed_ || !service_) return;
+  try {
+    arm_timer(time);
+    armed_ = time;
+  } catch (const std::bad_alloc&) {  // tried again with the next deadline
+  }
+}
+
+void Engine::on_timer() noexcept {
+  Effects effects;
+  {
+    std::lock_guard lock(mutex_);
+    const Time now = Clock::now();
+    armed_ = Time::max();
+    while (TaskBase* job = deadlines_.pop_due(now))
+      request_cancel_locked(*job, CancelReason::deadline, effects);
+    if (scope_deadline_ <= now) {
+      scope_deadline_ = Time::max();
+      if (!first_error_ && (body_running_ || !admission_.idle()))
+        first_error_ = make_error(errc::timed_out,
+                                  label() + " exceeded its timeout of " + milliseconds(timeout_));
+      stop_locked(CancelReason::scope, effects);
+    }
+    if (rate_wake_ <= now) {
+      rate_wake_ = Time::max();
+      wake_worker_locked(effects);
+    }
+    const Time next = std::min({deadlines_.next(), scope_deadline_, rate_wake_});
+    if (next != Time::max()) want_timer_locked(next);
+  }
+  effects.carry_out(*this);
+}
+
+// ---- waits that could never end
+
+TaskBase* Engine::own_job_of_caller() const noexcept {
+  Worker* worker = current_worker();
+  for (TaskBase* job = worker ? worker->job : nullptr; job; job = job->engine().parent_.get())
+    if (&job->engine() == this) return job->is_body ? nullptr : job;
+  return nullptr;
+}
+
+Engine::BlockedJob::BlockedJob(Engine& engine, TaskBase* target)
+    : engine_(engine), job_(engine.own_job_of_caller()), target_(target) {
+  if (!job_) return;
+  if (job_.get() == target)
+    throw_error(errc::would_deadlock, job_->label() + " of " + engine.label() + " waits for itself");
+  std::lock_guard lock(engine.mutex_);
+  engine.blocked_.push_back(*this);
+  ++engine.blocked_count_;
+  if (!engine.deadlocked_locked()) return;
+  engine.blocked_.remove(*this);
+  --engine.blocked_count_;
+  throw_error(errc::would_deadlock,
+              job_->label() + " of " + engine.label() +
+                  (target ? " waits for " + target->label() : std::string(" waits for room")) +
+                  ", but all " + std::to_string(engine.admission_.active()) +
+                  " slots are held by jobs that wait for this " + std::string(engine.kind_) +
+                  ": none of them could ever go on");
+}
+
+Engine::BlockedJob::~BlockedJob() {
+  if (!job_) return;
+  std::lock_guard lock(engine_.mutex_);
+  if (!engine_.blocked_.linked(*this)) return;
+  engine_.blocked_.remove(*this);
+  --engine_.blocked_count_;
+}
+
+// Looks closer only when there are as many waits as slots. A wait whose target is done, or that has
+// been given room, is as good as over.
+bool Engine::deadlocked_locked() noexcept {
+  const std::size_t active = admission_.active();
+  if (blocked_count_ < active || active < admission_.max_active() || admission_.reserved() > 0)
+    return false;
+  for (auto* wait = blocked_.front(); wait; wait = blocked_.next(*wait))
+    wait->job_->counted_as_blocked = false;
+  std::size_t jobs = 0;
+  for (auto* wait = blocked_.front(); wait; wait = blocked_.next(*wait)) {
+    if (wait->target_ && wait->target_->done()) continue;
+    if (!std::exchange(wait->job_->counted_as_blocked, true)) ++jobs;
+  }
+  return jobs == active;
+}
+
+// ---- what it tells
+
+bool Engine::idle() const {
+  std::lock_guard lock(mutex_);
+  return admission_.idle();
+}
+
+bool Engine::open() const {
+  std::lock_guard lock(mutex_);
+  return phase_ == Phase::open;
+}
+
+Stats Engine::stats() const {
+  std::lock_guard lock(mutex_);
+  return {admission_.waiting(), admission_.queued(), admission_.active(),
+          succeeded_,           failed_,             cancelled_};
+}
+
+std::vector<TaskError> Engine::errors() const {
+  std::lock_guard lock(mutex_);
+  return errors_;
+}
+
+std::uint64_t Engine::cancelled_count() const {
+  std::lock_guard lock(mutex_);
+  return cancelled_;
+}
+
+std::string Engine::label() const {
+  return std::string(kind_) + (name_.empty() ? "" : " '" + name_ + "'");
+}
+
+std::string Engine::still_running() const {
+  std::lock_guard lock(mutex_);
+  std::string text;
+  for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker))
+    if (!worker->is_body) text += (text.empty() ? "" : ", ") + worker->job->label();
+  return text;
+}
+
+std::exception_ptr Engine::take_error() {
+  std::lock_guard lock(mutex_);
+  if (error_taken_) return nullptr;
+  std::exception_ptr error = first_error_;
+  if (!error && policy_ == ErrorPolicy::collect && !errors_.empty())
+    error = std::make_exception_ptr(TaskGroupError(errors_));
+  error_taken_ = error != nullptr;
+  return error;
+}
+
+void Engine::Effects::carry_out(Engine& engine) noexcept {
+  try {
+    if (resume) engine.schedule(*resume, *handler);
+    if (start) engine.start_worker(*start);
+    if (retire) engine.post_retire();
+  } catch (...) {
+    start_failed = true;
+  }
+  if (start_failed) engine.fail_stranded();
+  if (admit) engine.admit(admit);
+  if (turn_away) engine.turn_submitters_away();
+  waiters.complete();
+  if (cancels) engine.deliver_cancels();
+  while (auto* job = settled.pop_front()) {
+    job->drop_payload();
+    if (job->sink) job->sink->completed(*job);
+    job->release();
+  }
+}
+
+}  // namespace coroexec::detail

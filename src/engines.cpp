@@ -1,0 +1,11 @@
+// The engine's coroutines for the two executor types that nearly every program uses.
+#define COROEXEC_BUILDING_ENGINE
+
+#include "coroexec/detail/basic_engine.hpp"
+
+namespace coroexec::detail {
+
+template class BasicEngine<asio::any_io_executor>;
+template class BasicEngine<asio::io_context::executor_type>;
+
+}  // namespace coroexec::detail

@@ -1,0 +1,49 @@
+#include "coroexec/detail/task_base.hpp"
+
+#include <cstring>
+
+#include "coroexec/detail/engine.hpp"
+
+namespace coroexec::detail {
+
+TaskBase::TaskBase(Engine& engine, const TaskOptions& options)
+    : references_(engine.threads()), engine_(&engine), id_(engine.next_id()), timeout_(options.timeout) {
+  if (timeout_ < std::chrono::nanoseconds::zero())
+    throw_error(errc::invalid_argument,
+                label() + (options.name.empty() ? "" : " '" + std::string(options.name) + "'") + " of " +
+                    engine.label() + ": timeout must not be negative");
+  if (!options.name.empty()) {
+    const std::size_t size = options.name.size();
+    name_ = static_cast<char*>(allocate_block(sizeof(std::size_t) + size));
+    std::memcpy(name_, &size, sizeof size);
+    std::memcpy(name_ + sizeof size, options.name.data(), size);
+  }
+  engine.retain();
+}
+
+TaskBase::~TaskBase() {
+  if (name_) free_block(name_, sizeof(std::size_t) + name().size());
+  engine_->release();
+}
+
+std::string_view TaskBase::name() const noexcept {
+  if (!name_) return {};
+  std::size_t size = 0;
+  std::memcpy(&size, name_, sizeof size);
+  return {name_ + sizeof size, size};
+}
+
+std::string TaskBase::label() const {
+  return "job " + std::to_string(id_) + (name_ ? " '" + std::string(name()) + "'" : "");
+}
+
+void TaskBase::check_done() const {
+  if (!done()) throw_error(errc::invalid_state, label() + " of " + engine_->label() + " is not done");
+}
+
+void TaskBase::check_result() const {
+  check_done();
+  if (error_) std::rethrow_exception(error_);
+}
+
+}  // namespace coroexec::detail

@@ -1,0 +1,47 @@
+#include "coroexec/detail/wait_list.hpp"
+
+namespace coroexec::detail {
+
+void WaitList::link(WaitNode& node) noexcept {
+  node.list_ = this;
+  nodes_.push_back(node);
+}
+
+void WaitList::unlink(WaitNode& node) noexcept {
+  node.list_ = nullptr;
+  nodes_.remove(node);
+}
+
+WaitList::Taken WaitList::take_all() noexcept {
+  Taken taken;
+  taken.nodes_ = nodes_.take_all();
+  for (auto* node = taken.nodes_.front(); node; node = taken.nodes_.next(*node)) node->list_ = nullptr;
+  return taken;
+}
+
+void WaitList::Taken::append(Taken&& other) noexcept {
+  while (auto* node = other.nodes_.pop_front()) nodes_.push_back(*node);
+}
+
+void WaitList::Taken::complete() noexcept {
+  while (auto* node = nodes_.pop_front()) {
+    node->service_.remove(*node);
+    try {
+      node->post();
+    } catch (...) {  // no memory to post with: the node is dropped with what it would have run in
+    }
+  }
+}
+
+void WaitList::cancel(WaitNode& node) noexcept {
+  {
+    std::lock_guard lock(node.owner_mutex_);
+    if (!node.list_) return;
+    node.list_->unlink(node);
+  }
+  node.result_ = asio::error::operation_aborted;
+  Taken taken;
+  taken.nodes_.push_back(node);
+}
+
+}  // namespace coroexec::detail
