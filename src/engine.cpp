@@ -14,7 +14,7 @@ namespace coroexec::detail {
 // ever called under it.
 struct Engine::Effects {
   WaitList::Taken waiters;
-  IntrusiveList<TaskBase, &TaskBase::in_queue_> settled;  // ended in the queue, each counted once
+  IntrusiveList<TaskBase, &TaskBase::link> settled;  // ended in the queue, each counted once
   Worker* start = nullptr;
   Worker* resume = nullptr;
   QueueNode* handler = nullptr;  // of `resume`
@@ -342,7 +342,7 @@ void Engine::finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects&
   worker.job = nullptr;
   job.worker_ = nullptr;
   if (job.is_body)
-    body_running_ = false;
+    --bodies_;
   else
     admission_.finished();
   const TaskState state = !job.error_ ? TaskState::succeeded
@@ -385,14 +385,14 @@ void Engine::after_change_locked(Effects& effects) noexcept {
   if (phase_ == Phase::open) effects.admit += admission_.admit_waiting();
   if (!admission_.idle()) return;
   effects.waiters.append(joiners_.take_all());
-  if (!body_running_) effects.waiters.append(scope_end_.take_all());
+  if (bodies_ == 0) effects.waiters.append(scope_end_.take_all());
   if (armed_ != Time::max() && scope_deadline_ == Time::max()) {
     armed_ = rate_wake_ = Time::max();
     if (service_) cancel_timer();
   }
   // A parked coroutine counts as work to Asio: run() of a context whose executor has nothing to do
   // must be able to return. While a body runs, its scope is waited for anyway.
-  if (!body_running_ && !idle_.empty() && !retire_posted_ && service_)
+  if (bodies_ == 0 && !idle_.empty() && !retire_posted_ && service_)
     retire_posted_ = effects.retire = true;
 }
 
@@ -401,7 +401,7 @@ void Engine::on_retire() noexcept {
   {
     std::lock_guard lock(mutex_);
     retire_posted_ = false;
-    if (admission_.idle() && !body_running_) retired = idle_.take_all();
+    if (admission_.idle() && bodies_ == 0) retired = idle_.take_all();
   }
   // Dropping the handler destroys the coroutine, which ends in worker_ended().
   while (auto* worker = retired.pop_front()) std::exchange(worker->parked, nullptr)->drop();
@@ -424,12 +424,7 @@ bool Engine::cancel(TaskBase& job, CancelReason reason) {
     std::lock_guard lock(mutex_);
     if (job.done()) return false;
     if (queued_.linked(job)) {
-      queued_.remove(job);
-      admission_.dequeued();
-      job.cancel_reason = reason;
-      job.error_ = make_cancelled();
-      settle_locked(job, TaskState::cancelled, effects);
-      effects.settled.push_back(job);
+      cancel_queued_locked(job, reason, make_cancelled(), effects);
       apply_policy_locked(job, TaskState::cancelled, effects);
       after_change_locked(effects);
     } else if (!request_cancel_locked(job, reason, effects)) {
@@ -440,17 +435,20 @@ bool Engine::cancel(TaskBase& job, CancelReason reason) {
   return true;
 }
 
+void Engine::cancel_queued_locked(TaskBase& job, CancelReason reason,
+                                  const std::exception_ptr& error, Effects& effects) noexcept {
+  queued_.remove(job);
+  admission_.dequeued();
+  job.cancel_reason = reason;
+  job.error_ = error;
+  settle_locked(job, TaskState::cancelled, effects);
+  effects.settled.push_back(job);
+}
+
 void Engine::cancel_everything_locked(CancelReason reason, bool with_body,
                                       Effects& effects) noexcept {
-  auto never_started = queued_.take_all();
-  const auto error = never_started.empty() ? nullptr : make_cancelled();
-  while (auto* job = never_started.pop_front()) {
-    admission_.dequeued();
-    job->cancel_reason = reason;
-    job->error_ = error;
-    settle_locked(*job, TaskState::cancelled, effects);
-    effects.settled.push_back(*job);
-  }
+  const auto error = queued_.empty() ? nullptr : make_cancelled();
+  while (auto* job = queued_.front()) cancel_queued_locked(*job, reason, error, effects);
   for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker))
     if (with_body || !worker->is_body) request_cancel_locked(*worker->job, reason, effects);
 }
@@ -472,11 +470,30 @@ void Engine::cancel_all(CancelReason reason, std::exception_ptr error) {
   effects.carry_out(*this);
 }
 
-void Engine::cancel_jobs() {
+std::size_t Engine::cancel_jobs() {
+  Effects effects;
+  std::size_t count = 0;
+  {
+    std::lock_guard lock(mutex_);
+    count = admission_.queued() + admission_.active();
+    cancel_everything_locked(CancelReason::handle, false, effects);
+    after_change_locked(effects);
+  }
+  effects.carry_out(*this);
+  return count;
+}
+
+void Engine::cancel_sink(const CompletionSink& sink) noexcept {
   Effects effects;
   {
     std::lock_guard lock(mutex_);
-    cancel_everything_locked(CancelReason::handle, false, effects);
+    for (auto* job = queued_.front(); job;) {
+      auto* next = queued_.next(*job);
+      if (job->sink == &sink) cancel_queued_locked(*job, CancelReason::scope, make_cancelled(), effects);
+      job = next;
+    }
+    for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker))
+      if (worker->job->sink == &sink) request_cancel_locked(*worker->job, CancelReason::scope, effects);
     after_change_locked(effects);
   }
   effects.carry_out(*this);
@@ -529,7 +546,8 @@ void Engine::start_body(TaskBase& body, Worker& worker) {
   {
     std::lock_guard lock(mutex_);
     body.retain();
-    body.is_body = worker.is_body = body_running_ = true;
+    body.is_body = worker.is_body = true;
+    ++bodies_;
     body.state_.store(TaskState::running, std::memory_order_relaxed);
     body.worker_ = &worker;
     worker.job = &body;
@@ -614,7 +632,7 @@ void Engine::on_timer() noexcept {
       request_cancel_locked(*job, CancelReason::deadline, effects);
     if (scope_deadline_ <= now) {
       scope_deadline_ = Time::max();
-      if (!first_error_ && (body_running_ || !admission_.idle()))
+      if (!first_error_ && (bodies_ > 0 || !admission_.idle()))
         first_error_ = make_error(errc::timed_out,
                                   label() + " exceeded its timeout of " + milliseconds(timeout_));
       stop_locked(CancelReason::scope, effects);

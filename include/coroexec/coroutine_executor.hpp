@@ -13,6 +13,7 @@
 
 #include "coroexec/detail/basic_engine.hpp"
 #include "coroexec/detail/call_job.hpp"
+#include "coroexec/detail/result_stream.hpp"
 #include "coroexec/detail/submit.hpp"
 #include "coroexec/options.hpp"
 #include "coroexec/task.hpp"
@@ -83,6 +84,23 @@ class BasicCoroutineExecutor {
     return detail::try_submit_job(*engine_, make(options, std::forward<F>(function), std::forward<Args>(arguments)...));
   }
 
+  // Calls `function` with each element of the input, or of several ranges zipped to the shortest, and
+  // streams the results in input order, or as the jobs end. At most max_workers elements are in hand
+  // ahead of the reader, who so sets the pace; an input range is read inside next(). Results of void
+  // are std::monostate.
+  //
+  // On a job's error the results before it come first, then the error; on an error of the input it
+  // comes at once. Both cancel and join what the stream has running, and go to the reader alone, not
+  // to the scope's policy. (Executor.map)
+  template <class F, class... Inputs>
+  auto map(F&& function, Inputs&&... inputs) {
+    return stream(true, std::forward<F>(function), std::forward<Inputs>(inputs)...);
+  }
+  template <class F, class... Inputs>
+  auto map_unordered(F&& function, Inputs&&... inputs) {
+    return stream(false, std::forward<F>(function), std::forward<Inputs>(inputs)...);
+  }
+
   // Runs before each job, in its slot: a plain function or a coroutine. If it throws, the job fails
   // with that. Set it before the first job is handed in.
   template <class Init, class... InitArgs>
@@ -132,6 +150,15 @@ class BasicCoroutineExecutor {
     detail::check_temporaries<F, Args...>();
     return detail::make_job<Executor>(*engine_, options, std::forward<F>(function),
                                       std::forward<Args>(arguments)...);
+  }
+
+  template <class F, class... Inputs>
+  auto stream(bool ordered, F&& function, Inputs&&... inputs) {
+    static_assert(sizeof...(Inputs) > 0, "coroexec: map needs an input after the function");
+    detail::check_temporaries<F>();
+    return detail::map_stream<detail::ResultElement, Executor>(
+        engine_, engine_->max_active(), ordered, std::forward<F>(function),
+        std::forward<Inputs>(inputs)...);
   }
 
   detail::Ref<Engine> engine_;

@@ -57,6 +57,8 @@ class BasicEngine final : public Engine {
   awaitable<void> run_scope(Ref<Job<Ex>> body, Ex owner, bool shielded = false);
   // Starts the body alone; its end is told to its sink.
   void run_body(Job<Ex>& body, const Ex& owner);
+  // Starts a job outside of the bound, whose error is the caller's: the pump of a stream.
+  void run_beside(Job<Ex>& job);
 
   void initializer(std::function<awaitable<void>()> function) { initializer_ = std::move(function); }
 

@@ -75,7 +75,8 @@ class COROEXEC_DECL Engine : public PooledObject {
 
   bool cancel(TaskBase& job, CancelReason reason = CancelReason::handle);  // false: already done
   void cancel_all(CancelReason reason, std::exception_ptr error);  // and takes no more jobs
-  void cancel_jobs();   // all of now; later ones are still taken
+  std::size_t cancel_jobs();  // all of now; later ones are still taken
+  void cancel_sink(const CompletionSink& sink) noexcept;  // all jobs of one stream
   void shut() noexcept;  // no new jobs
   void close() noexcept;  // the face goes: cancels what is left and lets the workers go
   // The context is being destroyed: nothing of it may be touched after this.
@@ -118,7 +119,7 @@ class COROEXEC_DECL Engine : public PooledObject {
   WaitList& joiners() noexcept { return joiners_; }
   WaitList& scope_end() noexcept { return scope_end_; }
   bool jobs_idle_locked() const noexcept { return admission_.idle(); }
-  bool scope_over_locked() const noexcept { return admission_.idle() && !body_running_; }
+  bool scope_over_locked() const noexcept { return admission_.idle() && bodies_ == 0; }
   bool stopped_locked() const noexcept { return phase_ >= Phase::stopping; }
   std::string_view kind() const noexcept { return kind_; }
   std::uint64_t next_id() noexcept;
@@ -172,6 +173,8 @@ class COROEXEC_DECL Engine : public PooledObject {
   void apply_policy_locked(TaskBase& job, TaskState state, Effects& effects);
   void record_locked(TaskBase& job);
   void stop_locked(CancelReason reason, Effects& effects) noexcept;
+  void cancel_queued_locked(TaskBase& job, CancelReason reason, const std::exception_ptr& error,
+                            Effects& effects) noexcept;
   void cancel_everything_locked(CancelReason reason, bool with_body, Effects& effects) noexcept;
   bool deadlocked_locked() noexcept;
   bool request_cancel_locked(TaskBase& job, CancelReason reason, Effects& effects) noexcept;
@@ -190,12 +193,12 @@ class COROEXEC_DECL Engine : public PooledObject {
   std::chrono::nanoseconds timeout_;
   const ErrorPolicy policy_;
 
-  IntrusiveList<TaskBase, &TaskBase::in_queue_> queued_;
+  IntrusiveList<TaskBase, &TaskBase::link> queued_;
   IntrusiveList<Worker, &Worker::link> idle_;
   IntrusiveList<Worker, &Worker::link> busy_;
   std::size_t workers_ = 0;
   bool wake_pending_ = false;   // one worker has been woken and has not looked at the queue yet
-  bool body_running_ = false;
+  std::size_t bodies_ = 0;      // jobs outside of the bound that run: the scope's body, pumps of streams
   bool retire_posted_ = false;
 
   IntrusiveList<Worker, &Worker::due> due_;  // whose jobs are yet to be told of their cancel

@@ -88,7 +88,6 @@ class COROEXEC_DECL TaskBase : public PooledObject {
  private:
   Engine* engine_;              // counted
   Worker* worker_ = nullptr;    // while running; mutex
-  ListLinks<TaskBase> in_queue_;
   WaitList waiters_;            // mutex
   std::exception_ptr error_;    // written before the final state
   std::uint64_t id_;
@@ -97,6 +96,7 @@ class COROEXEC_DECL TaskBase : public PooledObject {
 
  public:
   CompletionSink* sink = nullptr;
+  ListLinks<TaskBase> link;  // in the engine's queue, later among a stream's results
 
  protected:
   void end_with(std::exception_ptr error) noexcept { error_ = std::move(error); }

@@ -98,7 +98,7 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::pause(Worker& worker) {
 template <class Ex>
 void BasicEngine<Ex>::start_worker(Worker& worker) {
   Gone gone(Ref<BasicEngine>(this), worker);
-  const Ex& target = worker.is_body ? *body_executor_ : executor_;
+  const Ex& target = worker.is_body && body_executor_ ? *body_executor_ : executor_;
   if constexpr (own_queues) {
     if (!worker.queue) worker.queue = &service_->acquire_queue(target);
     // The first dispatch of co_spawn goes into the queue: nothing runs on the caller's stack.
@@ -117,7 +117,7 @@ void BasicEngine<Ex>::schedule(Worker& worker, QueueNode& node) {
   if constexpr (own_queues)
     worker.queue->push(node);
   else
-    asio::post(worker.is_body ? *body_executor_ : executor_, NodeRunner(node));
+    asio::post(worker.is_body && body_executor_ ? *body_executor_ : executor_, NodeRunner(node));
 }
 
 template <class Ex>
@@ -249,6 +249,12 @@ template <class Ex>
 void BasicEngine<Ex>::run_body(Job<Ex>& body, const Ex& owner) {
   body_executor_.emplace(owner);
   start_body(body, new_worker());
+}
+
+template <class Ex>
+void BasicEngine<Ex>::run_beside(Job<Ex>& job) {
+  job.error_is_owned = true;
+  start_body(job, new_worker());
 }
 
 template <class Ex>

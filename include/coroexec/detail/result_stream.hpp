@@ -1,0 +1,284 @@
+// A stream of the results of jobs made from an input: map, map_unordered, itermap and concurrent are
+// this, with different inputs, engines and elements.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "coroexec/async_generator.hpp"
+#include "coroexec/detail/alarm.hpp"
+#include "coroexec/detail/basic_engine.hpp"
+#include "coroexec/detail/call_job.hpp"
+#include "coroexec/detail/source.hpp"
+#include "coroexec/detail/stream_state.hpp"
+
+namespace coroexec::detail {
+
+// Waits until all that a stream had running has ended, also in a cancelled coroutine.
+template <class Ex>
+asio::awaitable<void, Ex> join_stream(Ref<StreamState> state) {
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  const auto joined = [s = state.get()] { return s->joined_locked(); };
+  while (!co_await wait_until<Ex>(state->readers, state->mutex(), joined, state)) {
+  }
+  co_await asio::this_coro::throw_if_cancelled(throws);
+}
+
+// How a job's end becomes an element. `element` gives nullopt and sets `failure` where it ends the
+// stream instead. Input errors go through `input_error`.
+template <class R>
+struct ResultElement {
+  using type = void_to_monostate<R>;
+  template <class Job>
+  static std::optional<type> element(Job& job, std::exception_ptr& failure) {
+    if ((failure = job.error())) return std::nullopt;
+    if constexpr (std::is_void_v<R>)
+      return std::optional<type>(std::in_place);
+    else
+      return std::optional<type>(std::move(job.value()));
+  }
+  static std::exception_ptr input_error(std::exception_ptr error) { return error; }
+};
+
+template <class R>
+struct OutcomeElement {
+  using type = Outcome<R>;
+  template <class Job>
+  static std::optional<type> element(Job& job, std::exception_ptr&) {
+    if (job.error()) return std::optional<type>(std::in_place, job.error());
+    if constexpr (std::is_void_v<R>)
+      return std::optional<type>(std::in_place);
+    else
+      return std::optional<type>(std::in_place, std::move(job.value()));
+  }
+  static std::exception_ptr input_error(std::exception_ptr error) { return error; }
+};
+
+// `Make` turns an input element into a job of result type R: make(engine, element...).
+template <class Ex, class R, class Source, class Make, class Element>
+class ResultStream final : public Stream<typename Element::type, Ex> {
+  using Base = Stream<typename Element::type, Ex>;
+  using Result = std::optional<typename Element::type>;
+  using ResultJobType = ResultJob<R, Ex>;
+
+ public:
+  // With an engine of somebody's scope, or (engine null) one of its own, made by the first next().
+  ResultStream(Ref<BasicEngine<Ex>> engine, EngineConfig config, std::size_t window, bool ordered,
+               Source source, Make make)
+      : engine_(std::move(engine)),
+        config_(config),
+        window_(window),
+        ordered_(ordered),
+        source_(std::in_place, std::move(source)),
+        make_(std::move(make)) {
+    if (!engine_) config_.check();
+  }
+
+  ~ResultStream() override {
+    if (state_) state_->discard();
+    if (owns_engine_) engine_->close();
+  }
+
+  asio::awaitable<Result, Ex> next() override {
+    typename Base::Turn turn(*this);
+    if (over_) co_return std::nullopt;
+    if (!state_) begin(co_await asio::this_coro::executor);
+    for (;;) {
+      if constexpr (!Source::asynchronous) fill();
+      auto failure = state_->failure();
+      Result element;
+      if (!failure) {
+        if (auto job = state_->take()) {
+          element = Element::element(static_cast<ResultJobType&>(*job), failure);
+          if constexpr (!Source::asynchronous) fill();
+          if (!failure) co_return element;
+        } else if (input_over()) {
+          co_await end();
+          co_return std::nullopt;
+        }
+      }
+      if (failure) {
+        co_await end();
+        std::rethrow_exception(failure);
+      }
+      const auto ready = [s = state_.get()] { return s->readable_locked() || s->joined_locked(); };
+      if (!co_await wait_until<Ex>(state_->readers, state_->mutex(), ready, state_)) throw_cancelled();
+    }
+  }
+
+  asio::awaitable<void, Ex> aclose() override {
+    if (!state_) over_ = true;
+    if (!over_) co_await end();
+  }
+
+ private:
+  void begin(const Ex& executor) {
+    if (!engine_) {
+      engine_ = BasicEngine<Ex>::make(executor, config_);
+      owns_engine_ = true;
+    }
+    state_ = Ref<StreamState>::adopt(new StreamState(engine_, window_, ordered_));
+    if constexpr (Source::asynchronous) start_pump();
+  }
+
+  // A range is read here, in the reader's own coroutine, as far as there is room.
+  void fill() {
+    while (source_ && state_->has_room()) {
+      try {
+        const bool more = source_->pull([&](auto&&... element) {
+          hand_in(std::forward<decltype(element)>(element)...);
+        });
+        if (!more) source_.reset();
+      } catch (...) {
+        state_->fail(Element::input_error(std::current_exception()));
+        source_.reset();
+      }
+    }
+  }
+
+  template <class... E>
+  void hand_in(E&&... element) {
+    auto job = make_(*engine_, std::forward<E>(element)...);
+    if (job) state_->hand_in(*job);
+  }
+
+  // An asynchronous source is read by a job of its own: it may be slow while results are there.
+  void start_pump() {
+    using Input = std::pair<Source, Make>;
+    auto pump = [](Ref<StreamState> state, Ref<BasicEngine<Ex>> engine,
+                   std::unique_ptr<Input> input) -> asio::awaitable<void, Ex> {
+      struct End {
+        Ref<StreamState> state;
+        ~End() { state->input_ended(); }
+      } end{state};
+      try {
+        const auto room = [s = state.get()] { return s->room_locked(); };
+        for (;;) {
+          if (!co_await wait_until<Ex>(state->feeders, state->mutex(), room, state)) throw_cancelled();
+          if (state->closed()) co_return;
+          auto element = co_await input->first.next();
+          if (!element) co_return;
+          auto job = input->second(*engine, std::move(*element));
+          if (job) state->hand_in(*job);
+        }
+      } catch (...) {
+        if (!state->closed()) state->fail(Element::input_error(std::current_exception()));
+      }
+    };
+    auto input = std::make_unique<Input>(std::move(*source_), std::move(make_));
+    source_.reset();
+    auto job = make_job<Ex>(*engine_, TaskOptions{}, pump, state_, engine_, std::move(input));
+    state_->pump_started(job);
+    engine_->run_beside(*job);
+  }
+
+  bool input_over() const {
+    std::lock_guard lock(state_->mutex());
+    return !source_ && state_->joined_locked() && !state_->readable_locked();
+  }
+
+  asio::awaitable<void, Ex> end() {
+    over_ = true;
+    source_.reset();
+    state_->discard();
+    co_await join_stream<Ex>(state_);
+    if (owns_engine_) engine_->close();
+  }
+
+  Ref<BasicEngine<Ex>> engine_;
+  EngineConfig config_;
+  std::size_t window_;
+  bool ordered_;
+  bool owns_engine_ = false;
+  bool over_ = false;
+  std::optional<Source> source_;  // empty: read to its end, or handed to the pump
+  Make make_;
+  Ref<StreamState> state_;
+};
+
+// Makes a job that calls one function with each element. The function is shared, not copied a job,
+// unless a copy is free.
+template <class Ex, class F>
+class CallEach {
+  static constexpr bool copied = std::is_trivially_copyable_v<F> && sizeof(F) <= 2 * sizeof(void*);
+  struct Shared {
+    explicit Shared(F&& f) : function(std::move(f)) {}
+    F function;
+  };
+
+ public:
+  explicit CallEach(F function) : function_(hold(std::move(function))) {}
+
+  template <class... E>
+  auto operator()(BasicEngine<Ex>& engine, E&&... element) {
+    if constexpr (copied)
+      return make_job<Ex>(engine, TaskOptions{}, function_, std::forward<E>(element)...);
+    else
+      return make_job<Ex>(engine, TaskOptions{}, Caller{function_}, std::forward<E>(element)...);
+  }
+
+  template <class... E>
+  using result_t = job_result_t<Ex, F&, E...>;
+
+ private:
+  struct Caller {
+    std::shared_ptr<Shared> shared;
+    template <class... E>
+      requires std::is_invocable_v<F&, E...>
+    auto operator()(E&&... element) {
+      return std::invoke(shared->function, std::forward<E>(element)...);
+    }
+  };
+  static auto hold(F&& function) {
+    if constexpr (copied)
+      return std::move(function);
+    else
+      return std::make_shared<Shared>(std::move(function));
+  }
+  std::conditional_t<copied, F, std::shared_ptr<Shared>> function_;
+};
+
+template <class Ex, class R, template <class> class Element, class Source, class Make>
+auto make_stream(Ref<BasicEngine<Ex>> engine, const EngineConfig& config, std::size_t window,
+                 bool ordered, Source source, Make make) {
+  using ElementType = Element<R>;
+  using Type = ResultStream<Ex, R, Source, Make, ElementType>;
+  return AsyncGenerator<typename ElementType::type, Ex>(std::make_unique<Type>(
+      std::move(engine), config, window, ordered, std::move(source), std::move(make)));
+}
+
+// The element type of what make_source() makes.
+template <class Given>
+struct source_element {
+  using Range = typename unwrap_reference<Given>::type;
+  static auto probe() {
+    if constexpr (is_channel<Given>)
+      return std::type_identity<typename channel_traits<Range>::value_type>{};
+    else if constexpr (is_async_source<Given>)
+      return std::type_identity<
+          typename optional_result<decltype(std::declval<Range&>().next())>::value_type>{};
+    else
+      return std::type_identity<std::ranges::range_value_t<Range>>{};
+  }
+  using type = typename decltype(probe())::type;
+};
+template <class Given>
+using source_element_t = typename source_element<std::decay_t<Given>>::type;
+
+// The stream behind map, map_unordered and itermap.
+template <template <class> class Element, class Ex, class F, class... Given>
+auto map_stream(Ref<BasicEngine<Ex>> engine, std::size_t window, bool ordered, F&& function,
+                Given&&... given) {
+  using Function = std::decay_t<F>;
+  using R = job_result_t<Ex, Function, source_element_t<Given>...>;
+  return make_stream<Ex, R, Element>(
+      std::move(engine), EngineConfig{}, window, ordered,
+      make_source<Ex, std::decay_t<Given>...>(std::forward<Given>(given)...),
+      CallEach<Ex, Function>(std::forward<F>(function)));
+}
+
+}  // namespace coroexec::detail
