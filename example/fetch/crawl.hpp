@@ -1,0 +1,39 @@
+// The whole list: one job a line through coroexec, results reported as they come.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+
+#include <functional>
+
+#include "fetcher.hpp"
+#include "options.hpp"
+#include "reporter.hpp"
+#include "url_source.hpp"
+
+namespace fetch {
+
+class Crawl {
+public:
+  Crawl(const Options& options, UrlSource& source, Fetcher& fetcher, Reporter& reporter);
+
+  /// Returns when every line taken in has its result reported, be it that it was cancelled. Throws
+  /// std::system_error if the list cannot be read or the results cannot be written.
+  asio::awaitable<void> run();
+
+  void stop();    ///< takes in no more lines; what runs goes on
+  void cancel();  ///< cancels what runs as well
+
+  std::size_t running() const { return running_; }
+
+private:
+  asio::awaitable<Result> fetch_one(Request request);
+
+  const Options& options_;
+  UrlSource& source_;
+  Fetcher& fetcher_;
+  Reporter& reporter_;
+  std::function<void()> cancel_jobs_;
+  std::size_t running_ = 0;
+};
+
+}  // namespace fetch

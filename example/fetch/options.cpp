@@ -1,0 +1,165 @@
+// The command line, read by CLI11.
+#include "options.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace fetch {
+namespace {
+
+constexpr const char* description =
+    "Fetches every URL of a list with bounded concurrency: one JSON line a result on standard "
+    "output,\n"
+    "a summary on standard error. Without LIST it fetches from a small server of its own, to show "
+    "itself.\n";
+
+constexpr const char* footer =
+    "\nLIST has one http or https URL a line; blank lines and lines that start with # are "
+    "skipped.\n"
+    "TIME is in seconds, or has a unit: 250ms, 2s, 1m. SIZE is in bytes, or has one: 64K, 10M, "
+    "1G.\n"
+    "\nCtrl-C stops taking in and lets what runs finish for --grace; a second one cancels it.\n"
+    "Exit status: 0 every URL was fetched, 1 some failed, 2 it could not do its work (wrong\n"
+    "options, unreadable list, results that cannot be written), 130 interrupted.\n"
+    "\nExamples:\n"
+    "  coroexec-fetch urls.txt > results.jsonl\n"
+    "  coroexec-fetch --concurrency 1000 --per-host 8 --output-dir pages urls.txt > results.jsonl\n"
+    "  generate-urls | coroexec-fetch --rate 50 --burst 5 -\n";
+
+const std::map<std::string, double> time_units = {{"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}};
+const std::map<std::string, double> size_units = {{"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}};
+
+class Refused : public std::runtime_error {
+  using runtime_error::runtime_error;
+};
+
+void require(bool condition, const std::string& sentence) {
+  if (!condition) throw Refused(sentence);
+}
+
+// Read as signed: some versions of CLI11 take -1 for a large unsigned number.
+template <class T>
+void to_count(std::int64_t value, const char* name, std::int64_t least, std::int64_t most,
+              T& result) {
+  require(
+      value >= least && value <= most,
+      std::string(name) + " must be from " + std::to_string(least) + " to " + std::to_string(most));
+  result = static_cast<T>(value);
+}
+
+std::chrono::nanoseconds to_duration(double seconds, const char* option, bool zero_allowed) {
+  constexpr double longest = 1e6;
+  require(zero_allowed ? seconds >= 0 : seconds > 0,
+          std::string(option) + (zero_allowed ? " must not be negative" : " must be more than 0"));
+  require(seconds <= longest, std::string(option) + " must be at most 1000000 seconds");
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9));
+}
+
+HeaderField to_header(const std::string& text) {
+  constexpr std::string_view token =
+      "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  const auto colon = text.find(':');
+  const std::string problem = "--header \"" + text + "\" is not of the form 'Name: value'";
+  require(colon != 0 && colon != text.npos && text.find_first_not_of(token) == colon, problem);
+  const auto value = std::min(text.find_first_not_of(" \t", colon + 1), text.size());
+  // A line break in a value would let it write further fields.
+  require(std::ranges::none_of(text,
+                               [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; }),
+          "--header \"" + text.substr(0, colon) + "\" has a control character in its value");
+  return {text.substr(0, colon), text.substr(value)};
+}
+
+// One sentence without the line breaks and the trailing full stop that some of CLI11's texts have.
+std::string one_sentence(std::string text) {
+  std::ranges::replace(text, '\n', ' ');
+  while (!text.empty() && (text.back() == ' ' || text.back() == '.'))
+    text.pop_back();
+  return "coroexec-fetch: " + text + " (--help lists the options)\n";
+}
+
+}  // namespace
+
+CommandLine parse_command_line(int argc, const char* const* argv) {
+  Options options;
+  std::int64_t concurrency = 100, per_host = 0, burst = 1, retries = 2, max_redirects = 10;
+  double timeout = 30, connect_timeout = 10, grace = 5, retry_delay = 0.25, max_body = 100 << 20;
+  std::vector<std::string> headers;
+  bool no_progress = false;
+
+  CLI::App app(description, "coroexec-fetch");
+  app.footer(footer);
+  const auto option = [&app](const char* names, auto& value, const char* type, const char* help) {
+    return app.add_option(names, value, help)->type_name(type);
+  };
+  const auto number = [&option](const char* names, auto& value, const char* help) {
+    option(names, value, "N", help)->capture_default_str();
+  };
+  const auto with_unit = [&option](const char* name, double& value, const char* type,
+                                   const auto& units, const char* standard, const char* help) {
+    CLI::AsNumberWithUnit transformer(units);
+    transformer.description("");  // TIME and SIZE are explained below the options
+    option(name, value, type, help)->transform(transformer)->default_str(standard);
+  };
+  option("LIST", options.list, "", "file with one URL a line; - is standard input");
+  number("-c,--concurrency", concurrency, "fetches that run at once");
+  number("--per-host", per_host, "fetches that run at once for one listed host; 0: no limit");
+  number("--rate", options.rate, "fetches started per second; 0: no limit");
+  number("--burst", burst, "fetches that --rate lets start at once after a pause");
+  with_unit("--timeout", timeout, "TIME", time_units, "30s",
+            "for one URL with redirects and retries");
+  with_unit("--connect-timeout", connect_timeout, "TIME", time_units, "10s",
+            "for one connection: name lookup, TCP and TLS");
+  number("--retries", retries, "more attempts after a connection error, 429 or 5xx");
+  with_unit("--retry-delay", retry_delay, "TIME", time_units, "250ms",
+            "before the first retry; doubles with each, at random up to half more");
+  number("--max-redirects", max_redirects, "redirects to follow for one URL");
+  with_unit("--max-body", max_body, "SIZE", size_units, "100M",
+            "limit of a body, as sent and as decompressed");
+  option("-H,--header", headers, "'Name: value'",
+         "field to send with each request, but not to other hosts after a redirect")
+      ->allow_extra_args(false);
+  option("--cacert", options.cacert, "FILE", "authorities to trust instead of the system's");
+  app.add_flag("--insecure", options.insecure, "accept any certificate");
+  option("-o,--output-dir", options.output_dir, "DIR",
+         "for the bodies, named by line number; without it they are discarded");
+  option("--trace", options.trace, "FILE",
+         "write a time line of all fetches for chrome://tracing or ui.perfetto.dev");
+  with_unit("--grace", grace, "TIME", time_units, "5s",
+            "what runs may take to finish after Ctrl-C");
+  app.add_flag("--no-progress", no_progress,
+               "no progress bar; there is none anyway unless standard error is a terminal");
+
+  try {
+    app.parse(argc, argv);
+    to_count(concurrency, "--concurrency", 1, 1'000'000, options.concurrency);
+    to_count(per_host, "--per-host", 0, 1'000'000, options.per_host);
+    to_count(burst, "--burst", 1, 1'000'000, options.burst);
+    to_count(retries, "--retries", 0, 100, options.retries);
+    to_count(max_redirects, "--max-redirects", 0, 100, options.max_redirects);
+    require(std::isfinite(options.rate) && options.rate >= 0, "--rate must not be negative");
+    require(max_body >= 1 && max_body <= 1e15, "--max-body must be from 1 byte to 1e15");
+    options.max_body = static_cast<std::uint64_t>(max_body);
+    require(!options.insecure || options.cacert.empty(),
+            "--insecure and --cacert exclude each other");
+    require(app.count("LIST") == 0 || !options.list.empty(), "LIST must not be empty");
+    options.timeout = to_duration(timeout, "--timeout", false);
+    options.connect_timeout = to_duration(connect_timeout, "--connect-timeout", false);
+    options.grace = to_duration(grace, "--grace", true);
+    options.retry_delay = to_duration(retry_delay, "--retry-delay", true);
+    for (const auto& header : headers)
+      options.headers.push_back(to_header(header));
+    options.progress = !no_progress;
+    return {std::move(options), 0, {}};
+  } catch (const CLI::CallForHelp&) {
+    return {std::nullopt, 0, app.help()};
+  } catch (const CLI::ParseError& error) {
+    return {std::nullopt, 2, one_sentence(error.what())};
+  } catch (const Refused& error) {
+    return {std::nullopt, 2, one_sentence(error.what())};
+  }
+}
+
+}  // namespace fetch
