@@ -344,7 +344,7 @@ void Engine::finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects&
   if (job.is_body)
     --bodies_;
   else
-    admission_.finished();
+    admission_.finished(), ++executed_;
   const TaskState state = !job.error_ ? TaskState::succeeded
                           : aborted   ? TaskState::cancelled
                                       : TaskState::failed;
@@ -445,17 +445,16 @@ void Engine::cancel_queued_locked(TaskBase& job, CancelReason reason,
   effects.settled.push_back(job);
 }
 
-void Engine::cancel_everything_locked(CancelReason reason, bool with_body,
-                                      Effects& effects) noexcept {
+void Engine::cancel_everything_locked(CancelReason reason, Effects& effects) noexcept {
   const auto error = queued_.empty() ? nullptr : make_cancelled();
   while (auto* job = queued_.front()) cancel_queued_locked(*job, reason, error, effects);
   for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker))
-    if (with_body || !worker->is_body) request_cancel_locked(*worker->job, reason, effects);
+    request_cancel_locked(*worker->job, reason, effects);
 }
 
 void Engine::stop_locked(CancelReason reason, Effects& effects) noexcept {
   if (phase_ < Phase::stopping) phase_ = Phase::stopping;
-  cancel_everything_locked(reason, true, effects);
+  cancel_everything_locked(reason, effects);
   effects.turn_away = true;
   after_change_locked(effects);
 }
@@ -470,17 +469,26 @@ void Engine::cancel_all(CancelReason reason, std::exception_ptr error) {
   effects.carry_out(*this);
 }
 
-std::size_t Engine::cancel_jobs() {
+std::vector<Ref<TaskBase>> Engine::cancel_jobs() {
   Effects effects;
-  std::size_t count = 0;
+  std::vector<Ref<TaskBase>> jobs;
+  TaskBase* const own = own_job_of_caller();
   {
     std::lock_guard lock(mutex_);
-    count = admission_.queued() + admission_.active();
-    cancel_everything_locked(CancelReason::handle, false, effects);
+    jobs.reserve(admission_.queued() + admission_.active());
+    while (auto* job = queued_.front()) {
+      jobs.emplace_back(job);
+      cancel_queued_locked(*job, CancelReason::handle, make_cancelled(), effects);
+    }
+    for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker)) {
+      if (worker->is_body || worker->job == own) continue;
+      jobs.emplace_back(worker->job);
+      request_cancel_locked(*worker->job, CancelReason::handle, effects);
+    }
     after_change_locked(effects);
   }
   effects.carry_out(*this);
-  return count;
+  return jobs;
 }
 
 void Engine::cancel_sink(const CompletionSink& sink) noexcept {
@@ -572,7 +580,7 @@ void Engine::close() noexcept {
   {
     std::lock_guard lock(mutex_);
     phase_ = Phase::closed;
-    cancel_everything_locked(CancelReason::scope, true, effects);
+    cancel_everything_locked(CancelReason::scope, effects);
     effects.turn_away = true;
     scope_deadline_ = Time::max();
     after_change_locked(effects);
@@ -591,7 +599,7 @@ void Engine::abandon() noexcept {
   {
     std::lock_guard lock(mutex_);
     phase_ = Phase::closed;
-    cancel_everything_locked(CancelReason::dropped, true, effects);
+    cancel_everything_locked(CancelReason::dropped, effects);
     idle = idle_.take_all();
   }
   while (due_.pop_front()) {
@@ -725,6 +733,11 @@ std::vector<TaskError> Engine::errors() const {
 std::uint64_t Engine::cancelled_count() const {
   std::lock_guard lock(mutex_);
   return cancelled_;
+}
+
+std::uint64_t Engine::executed() const {
+  std::lock_guard lock(mutex_);
+  return executed_;
 }
 
 std::string Engine::label() const {

@@ -51,6 +51,7 @@ void StreamState::completed(TaskBase& job) noexcept {
   {
     std::lock_guard lock(mutex());
     --running_;
+    if (job.error()) ++failed_unread_;
     if (!ordered_ && !closed_) {
       job.retain();
       ended_.push_back(job);
@@ -83,6 +84,7 @@ Ref<TaskBase> StreamState::take() {
       job = Ref<TaskBase>::adopt(ended_.pop_front());
     }
     --unread_;
+    if (job->error()) --failed_unread_;
     feeders_to_wake.append(feeders.take_all());
   }
   return job;

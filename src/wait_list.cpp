@@ -2,6 +2,16 @@
 
 namespace coroexec::detail {
 
+void WaitList::park(WaitNode& node, Condition ready) {
+  node.service_.add(node);
+  {
+    std::lock_guard lock(node.owner_mutex_);
+    if (!ready()) return link(node);
+  }
+  node.service_.remove(node);
+  node.post();
+}
+
 void WaitList::link(WaitNode& node) noexcept {
   node.list_ = this;
   nodes_.push_back(node);

@@ -36,7 +36,7 @@ class COROEXEC_DECL MainContext {
 // left that it could wait for. (asyncio.run)
 template <class F>
   requires std::is_invocable_v<std::decay_t<F>>
-auto run(F&& main) -> detail::job_result_t<asio::any_io_executor, F> {
+auto run(F&& main) {
   using T = detail::job_result_t<asio::any_io_executor, F>;
   detail::Ref<detail::ResultJob<T, asio::any_io_executor>> job;
   {

@@ -17,8 +17,19 @@
 namespace coroexec {
 
 namespace detail {
+
 struct TaskAccess;
+
+template <class Ex>
+asio::awaitable<void, Ex> wait_for_job(Ref<TaskBase> job) {
+  if (job->done()) co_return;
+  auto& engine = job->engine();
+  Engine::BlockedJob blocked(engine, job.get());
+  const auto ready = [target = job.get()] { return target->done(); };
+  if (!co_await wait_until<Ex>(engine.waiters_of(*job), engine.mutex(), Condition(ready))) throw_cancelled();
 }
+
+}  // namespace detail
 
 // A shared handle of one job: copies are cheap and mean the same job. It owns nothing of the
 // execution context and may outlive it; a job it refers to does not: jobs belong to their scope.
@@ -85,7 +96,7 @@ class BasicTask {
   // Waits until the job is done; never throws its error. Cancelling the wait leaves the job alone and
   // throws operation_aborted. would-deadlock if the wait could never end, because it is the caller's
   // own job, or all slots of the executor are held by jobs that wait for it.
-  awaitable<void> wait() const { return wait_for(job_); }
+  awaitable<void> wait() const { return detail::wait_for_job<Executor>(job_); }
 
   // wait(), then the result: a copy, or moved out, which other handles of the job then see as moved.
   awaitable<T> get() const&
@@ -101,10 +112,9 @@ class BasicTask {
   template <class Token>
   auto async_wait(Token&& token) const {
     auto& engine = job_->engine();
-    return detail::async_park(
-        engine.waiters_of(*job_), engine.mutex(),
-        [job = job_.get()] { return job->done(); }, detail::Ref<detail::TaskBase>(job_),
-        engine.completion_executor(), std::forward<Token>(token));
+    detail::Ref<detail::TaskBase> job(job_);
+    return detail::async_park(engine.waiters_of(*job), engine.mutex(), job->is_done(), job,
+                              engine.completion_executor(), std::forward<Token>(token));
   }
 
   std::string_view name() const noexcept { return job_->name(); }
@@ -120,21 +130,13 @@ class BasicTask {
   using Job = detail::Ref<detail::ResultJob<T, Executor>>;
   explicit BasicTask(Job job) noexcept : job_(std::move(job)) {}
 
-  static awaitable<void> wait_for(detail::Ref<detail::TaskBase> job) {
-    if (job->done()) co_return;
-    auto& engine = job->engine();
-    detail::Engine::BlockedJob blocked(engine, job.get());
-    const auto ready = [target = job.get()] { return target->done(); };
-    if (!co_await detail::wait_until<Executor>(engine.waiters_of(*job), engine.mutex(), ready, job))
-      detail::throw_cancelled();
-  }
   static awaitable<T> copy_result(Job job) {
-    co_await wait_for(job);
+    co_await detail::wait_for_job<Executor>(job);
     job->check_result();
     if constexpr (!std::is_void_v<T>) co_return std::as_const(job->value());
   }
   static awaitable<T> move_result(Job job) {
-    co_await wait_for(job);
+    co_await detail::wait_for_job<Executor>(job);
     job->check_result();
     if constexpr (!std::is_void_v<T>) co_return std::move(job->value());
   }

@@ -75,7 +75,8 @@ class COROEXEC_DECL Engine : public PooledObject {
 
   bool cancel(TaskBase& job, CancelReason reason = CancelReason::handle);  // false: already done
   void cancel_all(CancelReason reason, std::exception_ptr error);  // and takes no more jobs
-  std::size_t cancel_jobs();  // all of now; later ones are still taken
+  // Cancels all jobs of now but the caller's own, and gives them; later ones are still taken.
+  std::vector<Ref<TaskBase>> cancel_jobs();
   void cancel_sink(const CompletionSink& sink) noexcept;  // all jobs of one stream
   void shut() noexcept;  // no new jobs
   void close() noexcept;  // the face goes: cancels what is left and lets the workers go
@@ -93,6 +94,7 @@ class COROEXEC_DECL Engine : public PooledObject {
   // The error a scope or a join is to rethrow, handed out once; null if there is none.
   std::exception_ptr take_error();
   std::uint64_t cancelled_count() const;
+  std::uint64_t executed() const;  // jobs that started and ended
 
   // A wait that only this engine can end, made by one of its own jobs, for as long as the object
   // lives: for `target`, or for room if that is null. The last job that could move gets a
@@ -175,7 +177,7 @@ class COROEXEC_DECL Engine : public PooledObject {
   void stop_locked(CancelReason reason, Effects& effects) noexcept;
   void cancel_queued_locked(TaskBase& job, CancelReason reason, const std::exception_ptr& error,
                             Effects& effects) noexcept;
-  void cancel_everything_locked(CancelReason reason, bool with_body, Effects& effects) noexcept;
+  void cancel_everything_locked(CancelReason reason, Effects& effects) noexcept;
   bool deadlocked_locked() noexcept;
   bool request_cancel_locked(TaskBase& job, CancelReason reason, Effects& effects) noexcept;
   void after_change_locked(Effects& effects) noexcept;
@@ -210,7 +212,7 @@ class COROEXEC_DECL Engine : public PooledObject {
   std::vector<TaskError> errors_;
   std::exception_ptr first_error_;
   bool error_taken_ = false;
-  std::uint64_t succeeded_ = 0, failed_ = 0, cancelled_ = 0;
+  std::uint64_t succeeded_ = 0, failed_ = 0, cancelled_ = 0, executed_ = 0;
   std::atomic<std::uint64_t> last_id_{0};
   std::string name_;
   std::string_view kind_;

@@ -7,9 +7,11 @@
 #include <optional>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "coroexec/async_generator.hpp"
 #include "coroexec/detail/alarm.hpp"
+#include "coroexec/detail/batches.hpp"
 #include "coroexec/detail/basic_engine.hpp"
 #include "coroexec/detail/call_job.hpp"
 #include "coroexec/detail/source.hpp"
@@ -23,7 +25,7 @@ asio::awaitable<void, Ex> join_stream(Ref<StreamState> state) {
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
   const auto joined = [s = state.get()] { return s->joined_locked(); };
-  while (!co_await wait_until<Ex>(state->readers, state->mutex(), joined, state)) {
+  while (!co_await wait_until<Ex>(state->readers, state->mutex(), Condition(joined))) {
   }
   co_await asio::this_coro::throw_if_cancelled(throws);
 }
@@ -58,17 +60,14 @@ struct OutcomeElement {
   static std::exception_ptr input_error(std::exception_ptr error) { return error; }
 };
 
-// `Make` turns an input element into a job of result type R: make(engine, element...).
-template <class Ex, class R, class Source, class Make, class Element>
-class ResultStream final : public Stream<typename Element::type, Ex> {
-  using Base = Stream<typename Element::type, Ex>;
-  using Result = std::optional<typename Element::type>;
-  using ResultJobType = ResultJob<R, Ex>;
-
+// The half that reads the input and hands in jobs. `Make` turns an input element into a job of result
+// type R: make(engine, element...). Give it an engine of somebody's scope; or none, then begin()
+// makes one, which ends with the feed.
+template <class Ex, class Source, class Make, class Element>
+class StreamFeed {
  public:
-  // With an engine of somebody's scope, or (engine null) one of its own, made by the first next().
-  ResultStream(Ref<BasicEngine<Ex>> engine, EngineConfig config, std::size_t window, bool ordered,
-               Source source, Make make)
+  StreamFeed(Ref<BasicEngine<Ex>> engine, EngineConfig config, std::size_t window, bool ordered,
+             Source source, Make make)
       : engine_(std::move(engine)),
         config_(config),
         window_(window),
@@ -77,45 +76,17 @@ class ResultStream final : public Stream<typename Element::type, Ex> {
         make_(std::move(make)) {
     if (!engine_) config_.check();
   }
+  StreamFeed(StreamFeed&&) = default;
 
-  ~ResultStream() override {
+  ~StreamFeed() {
     if (state_) state_->discard();
-    if (owns_engine_) engine_->close();
+    if (owns_engine_ && engine_) engine_->close();
   }
 
-  asio::awaitable<Result, Ex> next() override {
-    typename Base::Turn turn(*this);
-    if (over_) co_return std::nullopt;
-    if (!state_) begin(co_await asio::this_coro::executor);
-    for (;;) {
-      if constexpr (!Source::asynchronous) fill();
-      auto failure = state_->failure();
-      Result element;
-      if (!failure) {
-        if (auto job = state_->take()) {
-          element = Element::element(static_cast<ResultJobType&>(*job), failure);
-          if constexpr (!Source::asynchronous) fill();
-          if (!failure) co_return element;
-        } else if (input_over()) {
-          co_await end();
-          co_return std::nullopt;
-        }
-      }
-      if (failure) {
-        co_await end();
-        std::rethrow_exception(failure);
-      }
-      const auto ready = [s = state_.get()] { return s->readable_locked() || s->joined_locked(); };
-      if (!co_await wait_until<Ex>(state_->readers, state_->mutex(), ready, state_)) throw_cancelled();
-    }
-  }
+  bool begun() const noexcept { return static_cast<bool>(state_); }
+  StreamState& state() const noexcept { return *state_; }
+  const Ref<StreamState>& shared_state() const noexcept { return state_; }
 
-  asio::awaitable<void, Ex> aclose() override {
-    if (!state_) over_ = true;
-    if (!over_) co_await end();
-  }
-
- private:
   void begin(const Ex& executor) {
     if (!engine_) {
       engine_ = BasicEngine<Ex>::make(executor, config_);
@@ -125,68 +96,69 @@ class ResultStream final : public Stream<typename Element::type, Ex> {
     if constexpr (Source::asynchronous) start_pump();
   }
 
-  // A range is read here, in the reader's own coroutine, as far as there is room.
+  // A range is read here, in the reader's own coroutine, as far as there is room. An asynchronous
+  // source is read by its pump.
   void fill() {
-    while (source_ && state_->has_room()) {
-      try {
-        const bool more = source_->pull([&](auto&&... element) {
-          hand_in(std::forward<decltype(element)>(element)...);
-        });
-        if (!more) source_.reset();
-      } catch (...) {
-        state_->fail(Element::input_error(std::current_exception()));
-        source_.reset();
+    if constexpr (!Source::asynchronous) {
+      while (source_ && state_->has_room()) {
+        try {
+          const bool more = source_->pull([&](auto&&... element) {
+            auto job = make_(*engine_, std::forward<decltype(element)>(element)...);
+            state_->hand_in(*job);
+          });
+          if (!more) source_.reset();
+        } catch (...) {
+          state_->fail(Element::input_error(std::current_exception()));
+          source_.reset();
+        }
       }
     }
   }
 
-  template <class... E>
-  void hand_in(E&&... element) {
-    auto job = make_(*engine_, std::forward<E>(element)...);
-    if (job) state_->hand_in(*job);
-  }
-
-  // An asynchronous source is read by a job of its own: it may be slow while results are there.
-  void start_pump() {
-    using Input = std::pair<Source, Make>;
-    auto pump = [](Ref<StreamState> state, Ref<BasicEngine<Ex>> engine,
-                   std::unique_ptr<Input> input) -> asio::awaitable<void, Ex> {
-      struct End {
-        Ref<StreamState> state;
-        ~End() { state->input_ended(); }
-      } end{state};
-      try {
-        const auto room = [s = state.get()] { return s->room_locked(); };
-        for (;;) {
-          if (!co_await wait_until<Ex>(state->feeders, state->mutex(), room, state)) throw_cancelled();
-          if (state->closed()) co_return;
-          auto element = co_await input->first.next();
-          if (!element) co_return;
-          auto job = input->second(*engine, std::move(*element));
-          if (job) state->hand_in(*job);
-        }
-      } catch (...) {
-        if (!state->closed()) state->fail(Element::input_error(std::current_exception()));
-      }
-    };
-    auto input = std::make_unique<Input>(std::move(*source_), std::move(make_));
-    source_.reset();
-    auto job = make_job<Ex>(*engine_, TaskOptions{}, pump, state_, engine_, std::move(input));
-    state_->pump_started(job);
-    engine_->run_beside(*job);
-  }
-
-  bool input_over() const {
+  // Nothing to come, nothing running, nothing to read.
+  bool over() const {
     std::lock_guard lock(state_->mutex());
     return !source_ && state_->joined_locked() && !state_->readable_locked();
   }
 
   asio::awaitable<void, Ex> end() {
-    over_ = true;
     source_.reset();
+    if (!state_) co_return;
     state_->discard();
     co_await join_stream<Ex>(state_);
     if (owns_engine_) engine_->close();
+  }
+
+ private:
+  using Input = std::pair<Source, Make>;
+
+  // A job of its own: the source may be slow while results are there to be read.
+  static asio::awaitable<void, Ex> pump(Ref<StreamState> state, Ref<BasicEngine<Ex>> engine,
+                                        std::unique_ptr<Input> input) {
+    struct End {
+      Ref<StreamState> state;
+      ~End() { state->input_ended(); }
+    } end{state};
+    try {
+      const auto room = [s = state.get()] { return s->room_locked(); };
+      for (;;) {
+        if (!co_await wait_until<Ex>(state->feeders, state->mutex(), Condition(room))) throw_cancelled();
+        if (state->closed()) co_return;
+        auto element = co_await input->first.next();
+        if (!element) co_return;
+        auto job = input->second(*engine, std::move(*element));
+        state->hand_in(*job);
+      }
+    } catch (...) {
+      if (!state->closed()) state->fail(Element::input_error(std::current_exception()));
+    }
+  }
+  void start_pump() {
+    auto input = std::make_unique<Input>(std::move(*source_), std::move(make_));
+    source_.reset();
+    auto job = make_job<Ex>(*engine_, TaskOptions{}, &StreamFeed::pump, state_, engine_, std::move(input));
+    state_->pump_started(job);
+    engine_->run_beside(*job);
   }
 
   Ref<BasicEngine<Ex>> engine_;
@@ -194,10 +166,109 @@ class ResultStream final : public Stream<typename Element::type, Ex> {
   std::size_t window_;
   bool ordered_;
   bool owns_engine_ = false;
-  bool over_ = false;
   std::optional<Source> source_;  // empty: read to its end, or handed to the pump
   Make make_;
   Ref<StreamState> state_;
+};
+
+template <class Ex, class R, class Feed, class Element>
+class ResultStream final : public Stream<typename Element::type, Ex> {
+  using Base = Stream<typename Element::type, Ex>;
+  using Result = std::optional<typename Element::type>;
+
+ public:
+  explicit ResultStream(Feed feed) : feed_(std::move(feed)) {}
+
+  asio::awaitable<Result, Ex> next() override {
+    typename Base::Turn turn(*this);
+    if (over_) co_return std::nullopt;
+    if (!feed_.begun()) feed_.begin(co_await asio::this_coro::executor);
+    auto& state = feed_.state();
+    for (;;) {
+      feed_.fill();
+      auto failure = state.failure();
+      Result element;
+      if (auto job = failure ? Ref<TaskBase>() : state.take()) {
+        element = Element::element(static_cast<ResultJob<R, Ex>&>(*job), failure);
+        feed_.fill();
+        if (!failure) co_return element;
+      }
+      if (failure || feed_.over()) {
+        over_ = true;
+        co_await feed_.end();
+        if (failure) std::rethrow_exception(failure);
+        co_return std::nullopt;
+      }
+      const auto ready = [&state] { return state.readable_locked() || state.joined_locked(); };
+      if (!co_await wait_until<Ex>(state.readers, state.mutex(), Condition(ready)))
+        throw_cancelled();
+    }
+  }
+
+  asio::awaitable<void, Ex> aclose() override {
+    over_ = true;
+    return feed_.end();
+  }
+
+ private:
+  Feed feed_;
+  bool over_ = false;
+};
+
+// All that is ready at once, when a batch is due.
+template <class Ex, class R, class Feed>
+class BatchStream final : public Stream<std::vector<Outcome<R>>, Ex> {
+  using Base = Stream<std::vector<Outcome<R>>, Ex>;
+  using Batch = std::vector<Outcome<R>>;
+
+ public:
+  BatchStream(Feed feed, IterOptions options)
+      : feed_(std::move(feed)),
+        timeout_(options.timeout),
+        when_(options.yield_when.value_or(ReturnWhen::all_completed)) {}
+
+  asio::awaitable<std::optional<Batch>, Ex> next() override {
+    typename Base::Turn turn(*this);
+    if (over_) co_return std::nullopt;
+    const Ex executor = co_await asio::this_coro::executor;
+    if (!feed_.begun()) feed_.begin(executor);
+    auto& state = feed_.state();
+    feed_.fill();
+    if (feed_.over()) {
+      over_ = true;
+      co_return std::nullopt;
+    }
+    Alarm<Ex> alarm(executor, state.mutex(), state.readers, feed_.shared_state(), deadline_in(timeout_));
+    const auto due = [&] {
+      return state.input_failed_locked() || alarm.rung() ||
+             (state.ready_locked() + state.running_locked() > 0 &&
+              batch_due(when_, state.ready_locked(), state.running_locked(), state.failed_locked()));
+    };
+    if (!co_await wait_until<Ex>(state.readers, state.mutex(), Condition(due)))
+      throw_cancelled();
+    Batch batch;
+    while (auto job = state.take()) {
+      std::exception_ptr none;
+      batch.push_back(*OutcomeElement<R>::element(static_cast<ResultJob<R, Ex>&>(*job), none));
+    }
+    if (auto failure = state.failure(); failure && batch.empty()) {
+      over_ = true;
+      co_await feed_.end();
+      std::rethrow_exception(failure);
+    }
+    co_return std::optional<Batch>(std::move(batch));
+  }
+
+  asio::awaitable<void, Ex> aclose() override {
+    over_ = true;
+    return feed_.end();
+  }
+
+ private:
+  Feed feed_;
+  std::chrono::nanoseconds timeout_;
+  ReturnWhen when_;
+  bool over_ = false;
 };
 
 // Makes a job that calls one function with each element. The function is shared, not copied a job,
@@ -246,9 +317,10 @@ template <class Ex, class R, template <class> class Element, class Source, class
 auto make_stream(Ref<BasicEngine<Ex>> engine, const EngineConfig& config, std::size_t window,
                  bool ordered, Source source, Make make) {
   using ElementType = Element<R>;
-  using Type = ResultStream<Ex, R, Source, Make, ElementType>;
-  return AsyncGenerator<typename ElementType::type, Ex>(std::make_unique<Type>(
-      std::move(engine), config, window, ordered, std::move(source), std::move(make)));
+  using Feed = StreamFeed<Ex, Source, Make, ElementType>;
+  return AsyncGenerator<typename ElementType::type, Ex>(
+      std::make_unique<ResultStream<Ex, R, Feed, ElementType>>(
+          Feed(std::move(engine), config, window, ordered, std::move(source), std::move(make))));
 }
 
 // The element type of what make_source() makes.

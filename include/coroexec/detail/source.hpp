@@ -87,6 +87,7 @@ template <class... Given>
 class RangeSource {
  public:
   static constexpr bool asynchronous = false;
+  using value_type = std::tuple_element_t<0, std::tuple<typename RangeInput<Given>::value_type...>>;
   explicit RangeSource(Given... given)
       : inputs_(std::make_unique<std::tuple<RangeInput<Given>...>>(std::move(given)...)) {}
 

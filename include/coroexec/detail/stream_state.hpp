@@ -42,6 +42,8 @@ class COROEXEC_DECL StreamState final : public CompletionSink, public PooledObje
   bool joined_locked() const noexcept { return running_ == 0 && !pumping_; }
   std::size_t running_locked() const noexcept { return running_; }
   std::size_t ready_locked() const noexcept;
+  bool input_failed_locked() const noexcept { return failure_ != nullptr; }
+  bool failed_locked() const noexcept { return failed_unread_ > 0; }
 
   Engine& engine() const noexcept { return *engine_; }
   OptionalMutex& mutex() const noexcept { return engine_->mutex(); }
@@ -59,6 +61,7 @@ class COROEXEC_DECL StreamState final : public CompletionSink, public PooledObje
   bool closed_ = false;
   bool pumping_ = false;
   std::size_t unread_ = 0;   // handed in and not taken
+  std::size_t failed_unread_ = 0;
   std::size_t running_ = 0;  // handed in and not ended
   std::deque<TaskBase*> in_order_;  // each counted; ordered only
   IntrusiveList<TaskBase, &TaskBase::link> ended_;  // each counted; unordered only

@@ -53,6 +53,9 @@ class COROEXEC_DECL TaskBase : public PooledObject {
 
   TaskState state() const noexcept { return state_.load(std::memory_order_acquire); }
   bool done() const noexcept { return state() >= TaskState::succeeded; }
+  // For waits: kept by whoever keeps the job.
+  Condition is_done() const noexcept { return Condition(*this); }
+  bool operator()() const noexcept { return done(); }
   std::string_view name() const noexcept;
   std::uint64_t id() const noexcept { return id_; }
   const std::exception_ptr& error() const noexcept { return error_; }

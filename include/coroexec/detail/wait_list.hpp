@@ -49,6 +49,20 @@ class WaitNode : public QueueNode, public PooledObject {
   ListLinks<WaitNode> in_service_;
 };
 
+// Asks a callable that somebody else keeps. Not a template: waiting is compiled once.
+class Condition {
+ public:
+  template <class F>
+  explicit Condition(const F& named) noexcept
+      : ask_([](const void* f) { return static_cast<bool>((*static_cast<const F*>(f))()); }),
+        function_(&named) {}
+  bool operator()() const { return ask_(function_); }
+
+ private:
+  bool (*ask_)(const void*);
+  const void* function_;
+};
+
 class COROEXEC_DECL WaitList {
  public:
   // Nodes taken out under the owner's lock, posted when complete() is called without it.
@@ -71,17 +85,8 @@ class COROEXEC_DECL WaitList {
   bool empty() const noexcept { return nodes_.empty(); }
   Taken take_all() noexcept;
 
-  // Parks `node` unless `ready()`, asked under the owner's lock, says the event is already there.
-  template <class Ready>
-  void park(WaitNode& node, Ready ready) {
-    node.service_.add(node);
-    {
-      std::lock_guard lock(node.owner_mutex_);
-      if (!ready()) return link(node);
-    }
-    node.service_.remove(node);
-    node.post();
-  }
+  // Parks `node` unless `ready`, asked under the owner's lock, says the event is already there.
+  void park(WaitNode& node, Condition ready);
 
   // Takes a node out on cancellation; nothing happens if it is already on its way.
   static void cancel(WaitNode& node) noexcept;
@@ -166,34 +171,38 @@ class HandlerNode final : public WaitNode {
   Keep keep_;
 };
 
-// Waits on `list` until it is notified; completes with operation_aborted when cancelled first.
-// `fallback` is the executor of a handler that has none of its own.
-template <class Ready, class Keep, class Token>
-auto async_park(WaitList& list, OptionalMutex& mutex, Ready ready, Keep keep,
+// Waits on `list` until it is notified; completes with operation_aborted when cancelled first. `keep`
+// is what list and mutex belong to, unless the handler itself keeps that alive. `fallback` is the
+// executor of a handler that has none of its own.
+template <class Keep, class Token>
+auto async_park(WaitList& list, OptionalMutex& mutex, Condition ready, Keep keep,
                 const asio::any_io_executor& fallback, Token&& token) {
   return asio::async_initiate<Token, void(boost::system::error_code)>(
-      [&list, &mutex](auto handler, Ready is_ready, Keep kept, asio::any_io_executor other) {
+      [&list, &mutex](auto handler, Condition is_ready, Keep kept, asio::any_io_executor other) {
         using Handler = decltype(handler);
         asio::associated_executor_t<Handler, asio::any_io_executor> executor(
             asio::get_associated_executor(handler, other));
         auto* node = new HandlerNode<Handler, Keep>(std::move(handler), executor, mutex,
                                                     std::move(kept));
-        list.park(*node, std::move(is_ready));
+        list.park(*node, is_ready);
       },
-      token, std::move(ready), std::move(keep), fallback);
+      token, ready, std::move(keep), fallback);
 }
 
+struct KeptByCaller {};
+
 // Until `ready()`, which is asked under the mutex. False: the caller was cancelled first. A list may
-// be notified for a part of its waiters only: each looks for itself and waits on.
-template <class Ex, class Ready, class Keep>
-asio::awaitable<bool, Ex> wait_until(WaitList& list, OptionalMutex& mutex, Ready ready, Keep keep) {
+// be notified for a part of its waiters only: each looks for itself and waits on. The caller's frame
+// keeps list, mutex and what `ready` looks at.
+template <class Ex>
+asio::awaitable<bool, Ex> wait_until(WaitList& list, OptionalMutex& mutex, Condition ready) {
   for (;;) {
     {
       std::lock_guard lock(mutex);
       if (ready()) co_return true;
     }
     boost::system::error_code ec;
-    co_await async_park(list, mutex, ready, keep, asio::any_io_executor(),
+    co_await async_park(list, mutex, ready, KeptByCaller(), asio::any_io_executor(),
                         asio::redirect_error(asio::use_awaitable_t<Ex>{}, ec));
     if (ec) co_return false;
   }

@@ -189,7 +189,6 @@ void BasicEngine<Ex>::arm_timer(Time time) {
 
 template <class Ex>
 void BasicEngine<Ex>::cancel_timer() noexcept {
-  boost::system::error_code ignored;
   if (timer_) timer_->cancel();
 }
 
@@ -224,7 +223,7 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::join(Time deadline) {
   const auto ready = [this, &alarm] { return jobs_idle_locked() || alarm.rung(); };
   // A cancel that comes from this engine's own end is waited out; another one ends the wait.
   bool notified = false;
-  while (!(notified = co_await wait_until<Ex>(joiners(), mutex(), ready, Ref<Engine>(this)))) {
+  while (!(notified = co_await wait_until<Ex>(joiners(), mutex(), Condition(ready)))) {
     std::lock_guard lock(mutex());
     if (!stopped_locked()) break;
   }
@@ -268,7 +267,7 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::run_scope(Ref<Job<Ex>> body, Ex owner
   run_body(*body, owner);
   const auto ready = [this] { return scope_over_locked(); };
   bool cancelled = false;
-  while (!co_await wait_until<Ex>(scope_end(), mutex(), ready, Ref<Engine>(this))) {
+  while (!co_await wait_until<Ex>(scope_end(), mutex(), Condition(ready))) {
     if (shielded) continue;
     cancelled = true;
     cancel_all(CancelReason::scope, nullptr);

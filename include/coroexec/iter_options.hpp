@@ -1,0 +1,26 @@
+// How waiting for many jobs is bounded: for wait, iterwait and itermap.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "coroexec/options.hpp"
+
+namespace coroexec {
+
+enum class ReturnWhen { all_completed, first_completed, first_exception };
+
+struct WaitOptions {
+  std::chrono::nanoseconds timeout = no_timeout;
+  ReturnWhen return_when = ReturnWhen::all_completed;
+};
+
+// A batch is given when `yield_when` holds for what is in hand, or `timeout` after it was asked for,
+// empty then if need be. Unset: first_completed where elements come one by one, all_completed in
+// batches. first_exception also holds once all have completed.
+struct IterOptions {
+  std::chrono::nanoseconds timeout = no_timeout;
+  std::optional<ReturnWhen> yield_when = std::nullopt;
+};
+
+}  // namespace coroexec
