@@ -14,7 +14,7 @@ namespace fetch {
 // A file that has its final name only once it is whole.
 class BodyFile {
 public:
-  /// Throws FetchError (write_file), as write() and commit() do.
+  // Throws FetchError (write_file), as write() and commit() do.
   explicit BodyFile(std::string path);
   ~BodyFile();
   BodyFile(const BodyFile&) = delete;
@@ -31,14 +31,14 @@ private:
 
 class Body {
 public:
-  /// `path` is empty for a body that is discarded; the limit holds for the bytes on the wire and
-  /// for the decoded ones.
+  // `path` is empty for a body that is discarded; the limit holds for the bytes on the wire and
+  // for the decoded ones.
   Body(std::uint64_t limit, std::string path) : limit_(limit), path_(std::move(path)) {}
 
-  /// A response begins, perhaps after one that failed half-way. Throws FetchError.
+  // A response begins, perhaps after one that failed half-way. Throws FetchError.
   void begin(std::string_view content_encoding, std::optional<std::uint64_t> content_length);
-  void write(std::string_view wire);  ///< Throws FetchError.
-  void finish();                      ///< Throws FetchError if the compressed data ended early.
+  void write(std::string_view wire);  // Throws FetchError.
+  void finish();                      // Throws FetchError if the compressed data ended early.
 
   std::uint64_t bytes() const { return decoded_; }
 

@@ -22,34 +22,34 @@ namespace fetch {
 
 namespace asio = boost::asio;
 
-/// TLS 1.2 or newer; certificates are checked against --cacert or the system's authorities unless
-/// --insecure.
+// TLS 1.2 or newer; certificates are checked against --cacert or the system's authorities unless
+// --insecure.
 asio::ssl::context make_tls_context(const Options& options);
 
 class Connection {
 public:
   using Clock = std::chrono::steady_clock;
 
-  /// `count` is the number of open connections; this one is counted as long as it lives.
+  // `count` is the number of open connections; this one is counted as long as it lives.
   Connection(asio::any_io_executor executor, std::size_t& count);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// Tries the addresses in turn, each for its share of the time left, then does the TLS handshake
-  /// if the URL asks for one. Throws FetchError: connect, tls, timeout.
+  // Tries the addresses in turn, each for its share of the time left, then does the TLS handshake
+  // if the URL asks for one. Throws FetchError: connect, tls, timeout.
   asio::awaitable<void> open(const Url& url, const std::vector<asio::ip::address>& addresses,
                              Clock::time_point deadline, asio::ssl::context& tls);
 
   asio::awaitable<void> write(std::string data);
-  /// Reads what is there into buffer(); false at the end of the stream.
+  // Reads what is there into buffer(); false at the end of the stream.
   asio::awaitable<bool> read_more();
 
   boost::beast::flat_buffer& buffer() { return buffer_; }
   const boost::beast::flat_buffer& buffer() const { return buffer_; }
   std::uint64_t received() const { return received_; }
 
-  /// Whether an idle connection is still of use: the peer has neither closed it nor sent anything.
+  // Whether an idle connection is still of use: the peer has neither closed it nor sent anything.
   bool quiet();
 
 private:

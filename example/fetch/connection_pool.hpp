@@ -18,11 +18,11 @@ class ConnectionPool {
 public:
   ConnectionPool(asio::any_io_executor executor, std::size_t limit);
 
-  /// An idle connection to the origin that is still of use, or null.
+  // An idle connection to the origin that is still of use, or null.
   std::unique_ptr<Connection> take(const std::string& origin);
-  /// A connection yet to be opened.
+  // A connection yet to be opened.
   std::unique_ptr<Connection> make();
-  /// Keeps a connection whose last response was read to its end and which the server keeps open.
+  // Keeps a connection whose last response was read to its end and which the server keeps open.
   void put(const std::string& origin, std::unique_ptr<Connection> connection);
 
   std::uint64_t made() const { return made_; }

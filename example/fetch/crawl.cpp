@@ -1,6 +1,11 @@
-// Where the program meets the library.
+// Where the program meets the library: a pool that bounds the jobs and their starts, a stream of
+// their results.
 #include "crawl.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include <functional>
 #include <utility>
 
 namespace fetch {
@@ -9,21 +14,50 @@ Crawl::Crawl(const Options& options, UrlSource& source, Fetcher& fetcher, Report
     : options_(options), source_(source), fetcher_(fetcher), reporter_(reporter) {}
 
 asio::awaitable<void> Crawl::run() {
-  // One after the other until the library's streams are there.
-  while (auto request = co_await source_.next()) {
-    auto result = co_await fetch_one(std::move(*request));
-    const auto line = result.line;
-    co_await reporter_.report(std::move(result));
+  const coroexec::PoolOptions limits{.size = options_.concurrency,
+                                     .max_per_second = options_.rate,
+                                     .burst = options_.burst,
+                                     .threading = coroexec::Threading::single,
+                                     .name = "fetch"};
+  const auto body = [this](coroexec::AioPool& pool) { return report_results(pool); };
+  co_await coroexec::with_pool(limits, body);
+  co_await report_cancelled();
+  source_.check();
+}
+
+asio::awaitable<void> Crawl::report_results(coroexec::AioPool& pool) {
+  pool_ = &pool;
+  const auto fetch = [this](Request request) { return fetch_one(std::move(request)); };
+  auto results = pool.itermap(fetch, std::ref(source_));
+  while (auto result = co_await results.next()) {
+    if (!*result) continue;  // cancelled before its start; report_cancelled() tells it
+    const auto line = (*result)->line;
+    co_await reporter_.report(std::move(**result));
     source_.settle(line);
   }
+  pool_ = nullptr;
 }
 
 asio::awaitable<Result> Crawl::fetch_one(Request request) {
   ++running_;
-  auto result = co_await fetcher_.fetch(request);
+  Result result = co_await fetcher_.fetch(request);
   --running_;
   source_.release(request);
   co_return result;
+}
+
+// Lines that were taken in and never began, because the user wanted to stop.
+asio::awaitable<void> Crawl::report_cancelled() {
+  const auto lines = source_.unsettled();
+  for (const auto& [line, text] : lines) {
+    Result result;
+    result.line = line;
+    result.url = text;
+    result.started = std::chrono::steady_clock::now();
+    result.failure = Failure{ErrorKind::cancelled, "interrupted before it began"};
+    co_await reporter_.report(std::move(result));
+    source_.settle(line);
+  }
 }
 
 void Crawl::stop() { source_.stop(); }
@@ -31,7 +65,7 @@ void Crawl::stop() { source_.stop(); }
 void Crawl::cancel() {
   source_.stop();
   fetcher_.cancelling();
-  if (cancel_jobs_) cancel_jobs_();
+  if (pool_) asio::co_spawn(pool_->get_executor(), pool_->cancel(), asio::detached);
 }
 
 }  // namespace fetch

@@ -3,7 +3,8 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include <functional>
+#include <coroexec/coroexec.hpp>
+#include <cstddef>
 
 #include "fetcher.hpp"
 #include "options.hpp"
@@ -16,23 +17,25 @@ class Crawl {
 public:
   Crawl(const Options& options, UrlSource& source, Fetcher& fetcher, Reporter& reporter);
 
-  /// Returns when every line taken in has its result reported, be it that it was cancelled. Throws
-  /// std::system_error if the list cannot be read or the results cannot be written.
+  // Returns when every line taken in has its result reported, be it that it was cancelled. Throws
+  // std::system_error if the list cannot be read or the results cannot be written.
   asio::awaitable<void> run();
 
-  void stop();    ///< takes in no more lines; what runs goes on
-  void cancel();  ///< cancels what runs as well
+  void stop();    // takes in no more lines; what runs goes on
+  void cancel();  // cancels what runs as well
 
   std::size_t running() const { return running_; }
 
 private:
+  asio::awaitable<void> report_results(coroexec::AioPool& pool);
   asio::awaitable<Result> fetch_one(Request request);
+  asio::awaitable<void> report_cancelled();
 
   const Options& options_;
   UrlSource& source_;
   Fetcher& fetcher_;
   Reporter& reporter_;
-  std::function<void()> cancel_jobs_;
+  coroexec::AioPool* pool_ = nullptr;
   std::size_t running_ = 0;
 };
 

@@ -16,10 +16,10 @@ namespace asio = boost::asio;
 
 class DemoServer {
 public:
-  DemoServer();   ///< listens on a free port of 127.0.0.1
-  ~DemoServer();  ///< ends the thread
+  DemoServer();   // listens on a free port of 127.0.0.1
+  ~DemoServer();  // ends the thread
 
-  std::string address() const;  ///< "http://127.0.0.1:PORT"
+  std::string address() const;  // "http://127.0.0.1:PORT"
   std::string url_list(std::size_t count) const;
 
 private:

@@ -26,7 +26,7 @@ enum class ErrorKind {
   cancelled,
 };
 
-/// The kind as it stands in the result line: "invalid-url", "timeout", ...
+// The kind as it stands in the result line: "invalid-url", "timeout", ...
 constexpr std::string_view name(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::invalid_url:

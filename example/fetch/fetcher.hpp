@@ -21,14 +21,14 @@ namespace fetch {
 
 class Fetcher {
 public:
-  /// Throws std::runtime_error if the certificates cannot be read.
+  // Throws std::runtime_error if the certificates cannot be read.
   Fetcher(asio::any_io_executor executor, const Options& options);
 
-  /// Never throws what is only this URL's trouble: every error is told in the result. That goes for
-  /// cancellation too, which is the job's deadline unless cancelling() was called.
+  // Never throws what is only this URL's trouble: every error is told in the result. That goes for
+  // cancellation too, which is the job's deadline unless cancelling() was called.
   asio::awaitable<Result> fetch(const Request& request);
 
-  /// The jobs are about to be cancelled because the user asked for it.
+  // The jobs are about to be cancelled because the user asked for it.
   void cancelling() { cancelling_ = true; }
 
   const ConnectionPool& connections() const { return pool_; }

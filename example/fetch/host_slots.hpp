@@ -14,8 +14,8 @@ namespace fetch {
 template <class Item>
 class HostSlots {
 public:
-  /// At most `per_host` items of one host are out at once, 0 being no limit; at most `max_parked`
-  /// wait.
+  // At most `per_host` items of one host are out at once, 0 being no limit; at most `max_parked`
+  // wait.
   HostSlots(std::size_t per_host, std::size_t max_parked)
       : per_host_(per_host), max_parked_(max_parked) {}
 
@@ -23,7 +23,7 @@ public:
   bool has_room() const { return parked_ < max_parked_; }
   bool empty() const { return parked_ == 0; }
 
-  /// The item back if its host has a free slot, which it then holds; nothing if it is parked.
+  // The item back if its host has a free slot, which it then holds; nothing if it is parked.
   std::optional<Item> admit(const std::string& host, Item item) {
     if (!limited()) return item;
     Host& state = hosts_[host];
@@ -36,7 +36,7 @@ public:
     return std::nullopt;
   }
 
-  /// Gives a slot of the host back, to its longest parked item if there is one.
+  // Gives a slot of the host back, to its longest parked item if there is one.
   void release(const std::string& host) {
     if (!limited()) return;
     const auto found = hosts_.find(host);
@@ -49,7 +49,15 @@ public:
     }
   }
 
-  /// A parked item that has got its slot.
+  // Forgets what waits; it will not start any more.
+  void drop_parked() {
+    for (auto& [host, state] : hosts_)
+      state.parked.clear();
+    ready_.clear();
+    parked_ = 0;
+  }
+
+  // A parked item that has got its slot.
   std::optional<Item> take_ready() {
     if (ready_.empty()) return std::nullopt;
     std::optional<Item> item(std::move(ready_.front()));

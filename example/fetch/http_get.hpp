@@ -12,15 +12,15 @@
 
 namespace fetch {
 
-/// The request for the URL. Fields given here replace ours of the same name.
+// The request for the URL. Fields given here replace ours of the same name.
 std::string make_request(const Url& url, const std::vector<HeaderField>& fields);
 
 struct Exchange {
   Response response;
-  bool reusable = false;  ///< the connection can be used again
+  bool reusable = false;  // the connection can be used again
 };
 
-/// Sends the request and reads the response; its body goes to `body`. Throws FetchError.
+// Sends the request and reads the response; its body goes to `body`. Throws FetchError.
 asio::awaitable<Exchange> http_get(Connection& connection, std::string request, Body& body);
 
 }  // namespace fetch

@@ -13,21 +13,21 @@ namespace fetch {
 
 enum class Encoding { identity, gzip, deflate };
 
-/// Reads the value of a Content-Encoding field; nothing if we cannot undo it.
+// Reads the value of a Content-Encoding field; nothing if we cannot undo it.
 std::optional<Encoding> parse_encoding(std::string_view value);
 
 class Inflater {
 public:
-  explicit Inflater(Encoding encoding);  ///< gzip or deflate
+  explicit Inflater(Encoding encoding);  // gzip or deflate
   ~Inflater();
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
 
-  /// Takes bytes from the front of `in`. Returns decoded bytes, valid until the next call; none
-  /// when it needs more input. Throws FetchError (decode) if the data is damaged.
+  // Takes bytes from the front of `in`. Returns decoded bytes, valid until the next call; none
+  // when it needs more input. Throws FetchError (decode) if the data is damaged.
   std::string_view next(std::string_view& in);
 
-  /// Whether the compressed data ended where it should; so has empty data.
+  // Whether the compressed data ended where it should; so has empty data.
   bool complete() const { return state_ == State::done || state_ == State::untouched; }
 
 private:

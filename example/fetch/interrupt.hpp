@@ -17,13 +17,13 @@ namespace asio = boost::asio;
 class Interrupt {
 public:
   struct Actions {
-    std::function<void()> stop;    ///< take in no more
-    std::function<void()> cancel;  ///< cancel what runs
+    std::function<void()> stop;    // take in no more
+    std::function<void()> cancel;  // cancel what runs
   };
 
   Interrupt(asio::any_io_executor executor, std::chrono::nanoseconds grace, Actions actions);
 
-  /// The signal that arrived first; 0 if none has.
+  // The signal that arrived first; 0 if none has.
   int signal() const { return signal_; }
 
 private:

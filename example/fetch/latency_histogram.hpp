@@ -25,7 +25,7 @@ public:
   std::uint64_t count() const { return total_; }
   duration max() const { return max_; }
 
-  /// The value that `percent` of the recorded ones do not exceed; 0 if there are none.
+  // The value that `percent` of the recorded ones do not exceed; 0 if there are none.
   duration percentile(double percent) const {
     const double share = std::clamp(percent, 0.0, 100.0) / 100;
     const auto wanted = std::max<std::uint64_t>(

@@ -10,33 +10,33 @@
 namespace fetch {
 
 struct Line {
-  std::uint64_t number = 0;  ///< counts from 1, skipped lines included
-  std::string text;          ///< without surrounding white space; cut if too_long
-  bool too_long = false;     ///< longer than LineSource::max_line
+  std::uint64_t number = 0;  // counts from 1, skipped lines included
+  std::string text;          // without surrounding white space; cut if too_long
+  bool too_long = false;     // longer than LineSource::max_line
 };
 
 class LineSource {
 public:
   static constexpr std::size_t max_line = 16 * 1024;
 
-  /// Opens the file of that name; "-" is standard input. Throws std::system_error.
+  // Opens the file of that name; "-" is standard input. Throws std::system_error.
   LineSource(asio::any_io_executor executor, const std::string& name);
-  /// Reads `fd`, which becomes this object's own.
+  // Reads `fd`, which becomes this object's own.
   LineSource(asio::any_io_executor executor, int fd, std::string name);
   ~LineSource();
   LineSource(const LineSource&) = delete;
   LineSource& operator=(const LineSource&) = delete;
 
   enum class Next { line, wait, end };
-  /// The next line that is neither blank nor a comment (#), if it can be had without waiting.
-  /// Throws std::system_error when reading fails.
+  // The next line that is neither blank nor a comment (#), if it can be had without waiting.
+  // Throws std::system_error when reading fails.
   Next next(Line& line);
   asio::awaitable<void> wait() {
     return readiness_.wait();
-  }  ///< until next() is worth a call, or wake()
+  }  // until next() is worth a call, or wake()
   void wake() { readiness_.wake(); }
 
-  /// How much of the list has been handed out, 0 to 1; negative if its size is not known.
+  // How much of the list has been handed out, 0 to 1; negative if its size is not known.
   double fraction() const;
 
 private:

@@ -15,10 +15,10 @@ struct HeaderField {
 };
 
 struct Options {
-  std::string list;  ///< file name, "-" for standard input, empty for the demonstration
+  std::string list;  // file name, "-" for standard input, empty for the demonstration
   std::size_t concurrency = 100;
-  std::size_t per_host = 0;  ///< 0: no limit
-  double rate = 0;           ///< starts per second; 0: no limit
+  std::size_t per_host = 0;  // 0: no limit
+  double rate = 0;           // starts per second; 0: no limit
   std::size_t burst = 1;
   std::chrono::nanoseconds timeout = std::chrono::seconds(30);
   std::chrono::nanoseconds connect_timeout = std::chrono::seconds(10);
@@ -28,20 +28,20 @@ struct Options {
   unsigned max_redirects = 10;
   std::uint64_t max_body = 100 * 1024 * 1024;
   std::vector<HeaderField> headers;
-  std::string cacert;  ///< empty: the system's authorities
+  std::string cacert;  // empty: the system's authorities
   bool insecure = false;
-  std::string output_dir;  ///< empty: bodies are discarded
-  std::string trace;       ///< empty: none
+  std::string output_dir;  // empty: bodies are discarded
+  std::string trace;       // empty: none
   bool progress = true;
 
   bool demo() const { return list.empty(); }
 };
 
-/// Either options to run with, or what to print and the exit status to end with.
+// Either options to run with, or what to print and the exit status to end with.
 struct CommandLine {
   std::optional<Options> options;
   int status = 0;
-  std::string text;  ///< help for standard output (status 0), or one sentence for standard error
+  std::string text;  // help for standard output (status 0), or one sentence for standard error
 };
 
 CommandLine parse_command_line(int argc, const char* const* argv);

@@ -10,10 +10,10 @@ namespace fetch {
 
 class Output {
 public:
-  /// `fd` stays the caller's.
+  // `fd` stays the caller's.
   Output(asio::any_io_executor executor, int fd);
 
-  /// Returns when everything is written. Throws std::system_error.
+  // Returns when everything is written. Throws std::system_error.
   asio::awaitable<void> write(std::string text);
 
 private:

@@ -16,25 +16,25 @@ namespace fetch {
 namespace asio = boost::asio;
 
 struct Progress {
-  double fraction = -1;  ///< 0 to 1, or negative if not known
+  double fraction = -1;  // 0 to 1, or negative if not known
   std::uint64_t done = 0;
   std::uint64_t failed = 0;
   std::size_t running = 0;
 };
 
-/// The line itself, at most `width` columns.
+// The line itself, at most `width` columns.
 std::string progress_line(const Progress& progress, std::chrono::nanoseconds elapsed,
                           std::size_t width);
 
 class ProgressBar {
 public:
-  /// Draws on the terminal `fd` ten times a second what `observe` tells, until destroyed.
+  // Draws on the terminal `fd` ten times a second what `observe` tells, until destroyed.
   ProgressBar(asio::any_io_executor executor, int fd, std::function<Progress()> observe);
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  /// Removes the line until it is drawn anew, so that other text can be written.
+  // Removes the line until it is drawn anew, so that other text can be written.
   void clear();
 
 private:

@@ -16,11 +16,11 @@ class Readiness {
 public:
   enum class Direction { read, write };
 
-  /// `fd` stays the caller's and must outlive this.
+  // `fd` stays the caller's and must outlive this.
   Readiness(asio::any_io_executor executor, int fd, Direction direction);
 
-  bool ready() const;            ///< now; a regular file always is
-  asio::awaitable<void> wait();  ///< until ready, or wake(); may return early
+  bool ready() const;            // now; a regular file always is
+  asio::awaitable<void> wait();  // until ready, or wake(); may return early
   void wake();
 
 private:

@@ -28,12 +28,12 @@ public:
 
   explicit Resolver(asio::any_io_executor executor);
 
-  /// The addresses of a host name, or of an address in text form. Throws FetchError: resolve, or
-  /// timeout at the deadline. Cancelling the caller leaves the lookup to end by itself.
+  // The addresses of a host name, or of an address in text form. Throws FetchError: resolve, or
+  // timeout at the deadline. Cancelling the caller leaves the lookup to end by itself.
   asio::awaitable<Addresses> resolve(std::string host, Clock::time_point deadline);
 
-  /// Whether a lookup is still under way. The destructor waits for it: getaddrinfo cannot be
-  /// interrupted.
+  // Whether a lookup is still under way. The destructor waits for it: getaddrinfo cannot be
+  // interrupted.
   bool busy() const { return running_ != 0; }
 
 private:

@@ -33,17 +33,17 @@ class ResponseParser : private boost::beast::http::basic_parser<false> {
 public:
   static constexpr std::uint32_t max_header = 64 * 1024;
 
-  /// The body of a response that is ok() goes to `body`; another one's is read to its end if it is
-  /// short, so that the connection can be used again.
+  // The body of a response that is ok() goes to `body`; another one's is read to its end if it is
+  // short, so that the connection can be used again.
   explicit ResponseParser(Body& body);
 
-  /// Takes bytes from the front of `data` and returns how many. Throws FetchError: protocol,
-  /// header_too_large, and what Body throws.
+  // Takes bytes from the front of `data` and returns how many. Throws FetchError: protocol,
+  // header_too_large, and what Body throws.
   std::size_t put(std::string_view data);
-  /// The connection has ended. Throws FetchError (disconnected) if the response has not.
+  // The connection has ended. Throws FetchError (disconnected) if the response has not.
   void put_end();
 
-  /// Nothing more is wanted: the response is complete, or what is left of it is not worth reading.
+  // Nothing more is wanted: the response is complete, or what is left of it is not worth reading.
   bool done() const { return is_done() || abandoned_; }
   bool reusable() const { return is_done() && keep_alive(); }
   bool informational() const { return response_.status < 200; }

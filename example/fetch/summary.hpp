@@ -24,7 +24,7 @@ public:
   std::uint64_t connections = 0;
   std::uint64_t connections_reused = 0;
 
-  /// Some lines for people.
+  // Some lines for people.
   std::string text(std::chrono::nanoseconds elapsed) const;
 
 private:
@@ -35,7 +35,7 @@ private:
   LatencyHistogram latency_;  // of those that are ok
 };
 
-/// 1234567 as "1,234,567".
+// 1234567 as "1,234,567".
 std::string grouped(std::uint64_t number);
 
 }  // namespace fetch

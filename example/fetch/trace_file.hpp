@@ -14,7 +14,7 @@ namespace fetch {
 
 class TraceFile {
 public:
-  /// Throws std::system_error, as add() and close() do.
+  // Throws std::system_error, as add() and close() do.
   explicit TraceFile(std::string name);
 
   void add(const Result& result);

@@ -4,6 +4,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <system_error>
 #include <utility>
 
 #include "fetch_error.hpp"
@@ -37,48 +38,75 @@ UrlSource::UrlSource(asio::any_io_executor executor, LineSource& lines, std::siz
                      std::size_t concurrency)
     : lines_(lines),
       slots_(per_host, concurrency * parked_per_job),
-      slot_freed_(std::move(executor), asio::steady_timer::time_point::max()) {}
+      released_(std::move(executor), asio::steady_timer::time_point::max()),
+      concurrency_(concurrency) {}
 
 asio::awaitable<std::optional<Request>> UrlSource::next() {
-  while (!stopped_) {
-    if (auto ready = slots_.take_ready()) co_return ready;
-    if (ended_ && slots_.empty()) break;
-
+  std::optional<Request> request;
+  while (!request && !(ended_ && slots_.empty())) {
+    if (out_ == concurrency_) {
+      co_await wait_for_release();
+      continue;
+    }
+    if ((request = slots_.take_ready())) break;
+    if (ended_ || !slots_.has_room()) {
+      co_await wait_for_release();
+      continue;
+    }
     Line line;
-    const bool may_read = !ended_ && slots_.has_room();
-    const auto got = may_read ? lines_.next(line) : LineSource::Next::wait;
-    if (got == LineSource::Next::line) {
-      Request request = to_request(std::move(line));
-      unsettled_.emplace(request.line, request.text);
-      if (!request.url) co_return request;
-      const std::string host = request.url->host;
-      if (auto admitted = slots_.admit(host, std::move(request))) co_return admitted;
-    } else if (got == LineSource::Next::end) {
-      ended_ = true;
-    } else if (may_read) {
+    const auto got = read(line);
+    if (got == LineSource::Next::wait) {
       co_await lines_.wait();
-    } else {
-      boost::system::error_code ignored;  // wake() aborts the wait
-      co_await slot_freed_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    } else if (got == LineSource::Next::line) {
+      Request fresh = to_request(std::move(line));
+      unsettled_.emplace(fresh.line, fresh.text);
+      if (fresh.url) {
+        const std::string host = fresh.url->host;
+        request = slots_.admit(host, std::move(fresh));
+      } else {
+        request = std::move(fresh);
+      }
     }
   }
-  co_return std::nullopt;
+  if (request) ++out_;
+  co_return request;
+}
+
+LineSource::Next UrlSource::read(Line& line) {
+  auto got = LineSource::Next::end;
+  try {
+    got = lines_.next(line);
+  } catch (const std::system_error&) {
+    error_ = std::current_exception();  // what runs goes on; check() tells
+  }
+  if (got == LineSource::Next::end) ended_ = true;
+  return got;
+}
+
+asio::awaitable<void> UrlSource::wait_for_release() {
+  boost::system::error_code ignored;  // wake() aborts the wait
+  co_await released_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
 void UrlSource::release(const Request& request) {
-  if (!request.url || !slots_.limited()) return;
-  slots_.release(request.url->host);
+  --out_;
+  if (request.url) slots_.release(request.url->host);
   wake();
 }
 
 void UrlSource::stop() {
-  stopped_ = true;
+  ended_ = true;
+  slots_.drop_parked();
   wake();
+}
+
+void UrlSource::check() const {
+  if (error_) std::rethrow_exception(error_);
 }
 
 void UrlSource::wake() {
   lines_.wake();
-  slot_freed_.cancel();
+  released_.cancel();
 }
 
 }  // namespace fetch

@@ -5,6 +5,8 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <cstdint>
+#include <exception>
 #include <map>
 #include <optional>
 #include <string>
@@ -19,43 +21,48 @@ struct Request {
   std::uint64_t line = 0;
   std::string text;
   std::optional<Url> url;
-  std::string problem;  ///< why there is no url
+  std::string problem;  // why there is no url
 };
 
 Request to_request(Line line);
 
 class UrlSource {
 public:
+  // Hands out at most `concurrency` lines at once, so that Ctrl-C finds none taken in and not
+  // begun.
   UrlSource(asio::any_io_executor executor, LineSource& lines, std::size_t per_host,
             std::size_t concurrency);
 
-  /// The next line to fetch. Nothing at the end of the list and after stop(). Throws
-  /// std::system_error if the list cannot be read further.
+  // The next line to fetch. Nothing at the end of the list, after stop(), and when reading failed.
   asio::awaitable<std::optional<Request>> next();
 
-  /// The line's fetch has ended: its host's slot is free.
+  // The line's fetch has ended: another may start.
   void release(const Request& request);
-  /// The line's result has been written.
+  // The line's result has been written.
   void settle(std::uint64_t line) { unsettled_.erase(line); }
 
-  /// Takes in no more lines.
+  // Takes in no more lines.
   void stop();
-  bool stopped() const { return stopped_; }
+  // Throws the std::system_error that ended the reading, if one did.
+  void check() const;
 
-  /// Lines read whose result is not written yet, those that wait for their host included. By
-  /// number.
+  // Lines read whose result is not written yet, those that wait for their host included. By number.
   const std::map<std::uint64_t, std::string>& unsettled() const { return unsettled_; }
   double fraction() const { return lines_.fraction(); }
 
 private:
+  LineSource::Next read(Line& line);
+  asio::awaitable<void> wait_for_release();
   void wake();
 
   LineSource& lines_;
   HostSlots<Request> slots_;
-  asio::steady_timer slot_freed_;
+  asio::steady_timer released_;
   std::map<std::uint64_t, std::string> unsettled_;
+  std::size_t concurrency_;
+  std::size_t out_ = 0;
   bool ended_ = false;
-  bool stopped_ = false;
+  std::exception_ptr error_;
 };
 
 }  // namespace fetch
