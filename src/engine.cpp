@@ -25,6 +25,7 @@ struct Engine::Effects {
   bool start_failed = false;
 
   void carry_out(Engine& engine) noexcept;
+  void send_for_worker(Engine& engine) noexcept;
 };
 
 namespace {
@@ -326,7 +327,7 @@ void Engine::recycle(Worker& worker) noexcept {
 // ---- the end of a job
 
 void Engine::settle_locked(TaskBase& job, TaskState state, Effects& effects) noexcept {
-  deadlines_.remove(job);
+  if (job.heap_index != no_deadline) deadlines_.remove(job);
   switch (state) {
     case TaskState::succeeded: ++succeeded_; break;
     case TaskState::failed: ++failed_; break;
@@ -763,14 +764,7 @@ std::exception_ptr Engine::take_error() {
 }
 
 void Engine::Effects::carry_out(Engine& engine) noexcept {
-  try {
-    if (resume) engine.schedule(*resume, *handler);
-    if (start) engine.start_worker(*start);
-    if (retire) engine.post_retire();
-  } catch (...) {
-    start_failed = true;
-  }
-  if (start_failed) engine.fail_stranded();
+  if (resume || start || retire || start_failed) send_for_worker(engine);
   if (admit) engine.admit(admit);
   if (turn_away) engine.turn_submitters_away();
   waiters.complete();
@@ -780,6 +774,17 @@ void Engine::Effects::carry_out(Engine& engine) noexcept {
     if (job->sink) job->sink->completed(*job);
     job->release();
   }
+}
+
+void Engine::Effects::send_for_worker(Engine& engine) noexcept {
+  try {
+    if (resume) engine.schedule(*resume, *handler);
+    if (start) engine.start_worker(*start);
+    if (retire) engine.post_retire();
+  } catch (...) {
+    start_failed = true;
+  }
+  if (start_failed) engine.fail_stranded();
 }
 
 }  // namespace coroexec::detail

@@ -22,18 +22,16 @@ void WaitList::unlink(WaitNode& node) noexcept {
   nodes_.remove(node);
 }
 
-WaitList::Taken WaitList::take_all() noexcept {
-  Taken taken;
+void WaitList::move_to(Taken& taken) noexcept {
   taken.nodes_ = nodes_.take_all();
   for (auto* node = taken.nodes_.front(); node; node = taken.nodes_.next(*node)) node->list_ = nullptr;
-  return taken;
 }
 
-void WaitList::Taken::append(Taken&& other) noexcept {
+void WaitList::Taken::append_all(Taken& other) noexcept {
   while (auto* node = other.nodes_.pop_front()) nodes_.push_back(*node);
 }
 
-void WaitList::Taken::complete() noexcept {
+void WaitList::Taken::complete_all() noexcept {
   while (auto* node = nodes_.pop_front()) {
     node->service_.remove(*node);
     try {

@@ -72,18 +72,28 @@ class COROEXEC_DECL WaitList {
     Taken(Taken&& other) noexcept : nodes_(other.nodes_.take_all()) {}
     Taken& operator=(Taken&&) = delete;
     ~Taken() { complete(); }
-    void complete() noexcept;
-    void append(Taken&& other) noexcept;
+    void complete() noexcept {
+      if (!nodes_.empty()) complete_all();
+    }
+    void append(Taken&& other) noexcept {
+      if (!other.nodes_.empty()) append_all(other);
+    }
     bool empty() const noexcept { return nodes_.empty(); }
 
    private:
     friend class WaitList;
+    void complete_all() noexcept;
+    void append_all(Taken& other) noexcept;
     IntrusiveList<WaitNode, &WaitNode::in_list_> nodes_;
   };
 
   // Both need the owner's lock.
   bool empty() const noexcept { return nodes_.empty(); }
-  Taken take_all() noexcept;
+  Taken take_all() noexcept {
+    Taken taken;
+    if (!nodes_.empty()) move_to(taken);
+    return taken;
+  }
 
   // Parks `node` unless `ready`, asked under the owner's lock, says the event is already there.
   void park(WaitNode& node, Condition ready);
@@ -95,6 +105,7 @@ class COROEXEC_DECL WaitList {
   friend class ContextService;
   void link(WaitNode& node) noexcept;
   void unlink(WaitNode& node) noexcept;
+  void move_to(Taken& taken) noexcept;
   IntrusiveList<WaitNode, &WaitNode::in_list_> nodes_;
 };
 
