@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# install-deps.sh [demo|test|ci]...: installs what is missing to build and run the demo, the tests (the default)
+# or all configurations of CI. Debian 12 or newer, Ubuntu 24.04 or newer; as root, or through sudo.
+# What is there already is left as it is, whoever put it there, and no package is ever removed.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+deps=$here/../build/deps
+PATH=$PATH:/usr/sbin:/sbin
+
+die() {
+  echo "install-deps: $*" >&2
+  exit 1
+}
+
+as_root() {
+  if [[ $(id -u) == 0 ]]; then
+    "$@"
+  elif command -v sudo > /dev/null; then
+    sudo "$@"
+  else
+    die "some packages are missing and installing them needs root or sudo: ${missing[*]}"
+  fi
+}
+
+apt_get() {
+  # The suspended one is Ubuntu's dialogue about services to restart.
+  as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -qq -o Dpkg::Use-Pty=0 "$@" < /dev/null
+}
+
+known() { [[ $(apt-cache policy "$1" 2> /dev/null) == *Candidate:\ [0-9]* ]]; }
+
+lists_are_fresh=
+update_lists() {
+  if [[ ! $lists_are_fresh ]]; then
+    apt_get update || die "apt-get update failed; is there a way to the package mirror?"
+    lists_are_fresh=yes
+  fi
+}
+
+install() {
+  local package
+  for package in "$@"; do
+    known "$package" || update_lists
+  done
+  # A second try with fresh lists: old ones name versions that the mirror no longer has.
+  apt_get install -y --no-install-recommends --no-remove "$@" || {
+    [[ ! $lists_are_fresh ]] && update_lists && apt_get install -y --no-install-recommends --no-remove "$@"
+  }
+}
+
+# need WHAT PACKAGE: WHAT is a command, or a file when it has a slash.
+missing=()
+need() {
+  if [[ $1 == */* ]]; then
+    [[ -e $1 ]] || missing+=("$2")
+  else
+    command -v "$1" > /dev/null || missing+=("$2")
+  fi
+}
+
+# Boost's headers, 1.81 or newer, under one of the folders that CMake will look in.
+have_boost() {
+  local folder version given
+  IFS=: read -ra given <<< "${BOOST_ROOT-}:${Boost_ROOT-}:${CMAKE_PREFIX_PATH-}"
+  for folder in "${given[@]}" "$deps/boost/usr" /usr/local /usr; do
+    [[ $folder ]] || continue
+    for version in "$folder"{,/include}/boost/version.hpp; do
+      [[ -f $version ]] || continue
+      (($(sed -nE 's/^#define BOOST_VERSION ([0-9]+).*/\1/p' "$version") < 108100)) || return 0
+    done
+  done
+  return 1
+}
+
+install_boost() {
+  known libboost-dev || update_lists
+  local package version
+  # The distribution's own default if it is new enough, else the oldest that is: it draws the fewest surprises.
+  package=$(
+    apt-cache policy libboost-dev | sed -nE 's/ *Candidate: 1\.([0-9]+).*/\1 libboost-dev/p'
+    apt-cache pkgnames libboost1. | sed -nE 's/^libboost1\.([0-9]+)-dev$/\1 &/p' | sort -n
+  )
+  package=$(awk '$1 >= 81 { print $2; exit }' <<< "$package")
+  [[ $package ]] || die "the package sources have no Boost 1.81 or newer; give its folder by BOOST_ROOT"
+  install "$package" && return
+  version=$(apt-cache depends "$package" | sed -nE 's/.*libboost(1\.[0-9]+)-dev.*/\1/p' | head -n 1)
+  [[ $package == libboost-dev ]] || version=${package//[^0-9.]/}
+  echo "install-deps: $package cannot be installed beside the Boost that is there; unpacking its headers" \
+    "into build/deps instead" >&2
+  unpacked=$(bash "$here/get-boost" --to "$deps" "$version") ||
+    die "found no Boost 1.81 or newer; give its folder by BOOST_ROOT"
+  ln -sfn "$(basename "$(dirname "$unpacked")")" "$deps/boost"
+}
+
+# nginx runs under the tests' own configuration; the service that its package brings must not start.
+install_nginx() {
+  local policy=/usr/sbin/policy-rc.d ours= status=0
+  if [[ ! -e $policy ]]; then
+    ours=yes
+    trap 'as_root rm -f '$policy EXIT
+    as_root sh -c "printf '#!/bin/sh\nexit 101\n' > $policy && chmod +x $policy"
+  fi
+  install nginx || status=$?
+  if [[ $ours ]]; then
+    as_root rm -f $policy
+    trap - EXIT
+    # Nor at the next start of the machine.
+    as_root systemctl --quiet disable nginx > /dev/null 2>&1 || true
+  fi
+  return $status
+}
+
+# Includes what each of the groups needs of those before it.
+groups=" ${*:-test} "
+case $groups in
+  *\ ci\ *) level=3 ;;
+  *\ test\ *) level=2 ;;
+  *\ demo\ *) level=1 ;;
+  *) die "unknown group:$groups(demo, test or ci)" ;;
+esac
+
+command -v apt-get > /dev/null || die "this is for Debian and Ubuntu; CONTRIBUTING.md lists what to install elsewhere"
+
+need c++ g++
+need cmake cmake
+need ninja ninja-build
+need /usr/include/openssl/ssl.h libssl-dev
+need /usr/include/zlib.h zlib1g-dev
+need /usr/include/CLI/CLI.hpp libcli11-dev
+need /etc/ssl/certs/ca-certificates.crt ca-certificates
+if ((level >= 2)); then
+  need /usr/include/gtest/gtest.h libgtest-dev
+  need openssl openssl
+  need curl curl
+  need python3 python3-minimal
+  need ps procps
+fi
+if ((level >= 3)); then
+  need clang++-19 clang-19
+  need llvm-symbolizer-19 llvm-19
+  need /usr/lib/llvm-19/lib/clang/19/lib/linux libclang-rt-19-dev
+  need ccache ccache
+fi
+
+if ((${#missing[@]})); then
+  echo "install-deps: installing ${missing[*]}" >&2
+  install "${missing[@]}" || die "could not install ${missing[*]}"
+fi
+if ! have_boost; then
+  missing=("Boost 1.81 or newer")
+  install_boost
+fi
+if ((level >= 2)) && ! command -v nginx > /dev/null; then
+  missing=(nginx)
+  install_nginx || die "could not install nginx"
+fi
