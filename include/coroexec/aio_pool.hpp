@@ -154,8 +154,8 @@ class BasicAioPool {
     return engine_->join(detail::deadline_in(limit));
   }
 
-  // Cancels these jobs, or all but the caller's own, waits until they have ended, and tells how.
-  // Jobs that were done already are not counted. The pool goes on.
+  // Cancels these jobs, or all but the caller's own, waits until they have ended, and tells how
+  // (results copied, or moved out where they cannot be). Jobs that were done already are not counted. The pool goes on.
   template <class... T>
     requires(sizeof...(T) > 0)
   auto cancel(const BasicTask<T, Executor>&... tasks) {

@@ -159,6 +159,14 @@ struct TaskAccess {
   static const Ref<ResultJob<T, Ex>>& job(const BasicTask<T, Ex>& task) noexcept {
     return task.job_;
   }
+  // Of a done job whose handle others have, too: a copy where there can be one, else moved out.
+  template <class T, class Ex>
+  static Outcome<T> outcome(const BasicTask<T, Ex>& task) {
+    if constexpr (std::is_void_v<T> || std::copy_constructible<T>)
+      return task.outcome();
+    else
+      return BasicTask<T, Ex>(task).outcome();
+  }
 };
 
 }  // namespace detail

@@ -102,7 +102,7 @@ class TaskBatches final : public Stream<std::vector<Outcome<T>>, Ex> {
       watch.failed = false;
     }
     Batch batch;
-    for (const auto index : ready) batch.push_back(std::move(watch.tasks[index]).outcome());
+    for (const auto index : ready) batch.push_back(TaskAccess::outcome(watch.tasks[index]));
     co_return std::optional<Batch>(std::move(batch));
   }
 
@@ -130,7 +130,8 @@ asio::awaitable<WaitResult<T, Executor>, Executor> wait(std::vector<BasicTask<T,
   return detail::wait_for_tasks(std::move(tasks), options);
 }
 
-// The outcomes of `tasks` as they become done, one by one or in batches; results are moved out.
+// The outcomes of `tasks` as they become done, one by one or in batches; results
+// are copied, or moved out where they cannot be.
 // Leaving early leaves the tasks alone. (asyncio_pool: iterwait, asyncio.as_completed)
 template <class T, class Executor>
 AsyncGenerator<std::vector<Outcome<T>>, Executor> iterwait_batches(

@@ -246,11 +246,6 @@ auto iterate(Ref<BasicEngine<Ex>> engine, std::size_t window, IterOptions option
 
 // ---- cancelling and telling how it went
 
-template <class T, class Ex>
-Outcome<T> outcome_of(const BasicTask<T, Ex>& task) {
-  return give(getres::flat, TaskAccess::job(task));
-}
-
 template <class Result, class Ex, class T>
 asio::awaitable<Result, Ex> cancel_all_of_impl(std::vector<BasicTask<T, Ex>> tasks) {
   Result result;
@@ -263,7 +258,7 @@ asio::awaitable<Result, Ex> cancel_all_of_impl(std::vector<BasicTask<T, Ex>> tas
     }
   result.count = asked.size();
   co_await join_jobs<Ex>(std::move(asked), false);
-  for (auto& task : handles) result.outcomes.push_back(outcome_of(task));
+  for (auto& task : handles) result.outcomes.push_back(TaskAccess::outcome(task));
   co_return result;
 }
 
