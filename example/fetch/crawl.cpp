@@ -10,8 +10,14 @@
 
 namespace fetch {
 
-Crawl::Crawl(const Options& options, UrlSource& source, Fetcher& fetcher, Reporter& reporter)
-    : options_(options), source_(source), fetcher_(fetcher), reporter_(reporter) {}
+Crawl::Crawl(asio::any_io_executor executor, const Options& options, UrlSource& source,
+             Fetcher& fetcher, Reporter& reporter)
+    : options_(options),
+      source_(source),
+      fetcher_(fetcher),
+      reporter_(reporter),
+      deadlines_(executor,
+                 {.size = coroexec::unlimited, .threading = coroexec::Threading::single}) {}
 
 asio::awaitable<void> Crawl::run() {
   const coroexec::PoolOptions limits{.size = options_.concurrency,
@@ -40,7 +46,14 @@ asio::awaitable<void> Crawl::report_results(coroexec::AioPool& pool) {
 
 asio::awaitable<Result> Crawl::fetch_one(Request request) {
   ++running_;
-  Result result = co_await fetcher_.fetch(request);
+  Result result;
+  const auto fetch = [&]() -> asio::awaitable<void> { result = co_await fetcher_.fetch(request); };
+  const coroexec::TaskOptions limit{.timeout = options_.timeout};
+  try {
+    co_await deadlines_.exec(limit, fetch);
+  } catch (const boost::system::system_error&) {
+    // Cancelled; the fetch has ended all the same, and its result says so.
+  }
   --running_;
   source_.release(request);
   co_return result;

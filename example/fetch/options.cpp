@@ -30,7 +30,9 @@ constexpr const char* footer =
     "  generate-urls | coroexec-fetch --rate 50 --burst 5 -\n";
 
 const std::map<std::string, double> time_units = {{"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}};
-const std::map<std::string, double> size_units = {{"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}};
+// Integers: CLI11 would round a double to six digits.
+const std::map<std::string, std::int64_t> size_units = {
+    {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}};
 
 class Refused : public std::runtime_error {
   using runtime_error::runtime_error;
@@ -84,8 +86,9 @@ std::string one_sentence(std::string text) {
 
 CommandLine parse_command_line(int argc, const char* const* argv) {
   Options options;
-  std::int64_t concurrency = 100, per_host = 0, burst = 1, retries = 2, max_redirects = 10;
-  double timeout = 30, connect_timeout = 10, grace = 5, retry_delay = 0.25, max_body = 100 << 20;
+  std::int64_t concurrency = 100, per_host = 0, burst = 1, retries = 2, max_redirects = 10,
+               max_body = 100 << 20;
+  double timeout = 30, connect_timeout = 10, grace = 5, retry_delay = 0.25;
   std::vector<std::string> headers;
   bool no_progress = false;
 
@@ -97,7 +100,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   const auto number = [&option](const char* names, auto& value, const char* help) {
     option(names, value, "N", help)->capture_default_str();
   };
-  const auto with_unit = [&option](const char* name, double& value, const char* type,
+  const auto with_unit = [&option](const char* name, auto& value, const char* type,
                                    const auto& units, const char* standard, const char* help) {
     CLI::AsNumberWithUnit transformer(units);
     transformer.description("");  // TIME and SIZE are explained below the options
@@ -140,8 +143,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     to_count(retries, "--retries", 0, 100, options.retries);
     to_count(max_redirects, "--max-redirects", 0, 100, options.max_redirects);
     require(std::isfinite(options.rate) && options.rate >= 0, "--rate must not be negative");
-    require(max_body >= 1 && max_body <= 1e15, "--max-body must be from 1 byte to 1e15");
-    options.max_body = static_cast<std::uint64_t>(max_body);
+    to_count(max_body, "--max-body", 1, std::int64_t{1} << 50, options.max_body);
     require(!options.insecure || options.cacert.empty(),
             "--insecure and --cacert exclude each other");
     require(app.count("LIST") == 0 || !options.list.empty(), "LIST must not be empty");

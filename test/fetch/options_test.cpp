@@ -120,7 +120,7 @@ TEST(Options, EveryMistakeIsOneSentenceAndStatusTwo) {
       {{"--grace", "-1"}, "--grace must not be negative"},
       {{"--retries", "101"}, "--retries must be from 0 to 100"},
       {{"--max-redirects", "-1"}, "--max-redirects must be from 0 to 100"},
-      {{"--max-body", "0"}, "--max-body must be from 1 byte"},
+      {{"--max-body", "0"}, "--max-body must be from 1 to"},
       {{"--header", "no colon"}, "--header \"no colon\" is not of the form 'Name: value'"},
       {{"--header", ": x"}, "is not of the form 'Name: value'"},
       {{"--header", "A b: x"}, "is not of the form 'Name: value'"},
