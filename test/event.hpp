@@ -31,6 +31,12 @@ class Event {
   asio::experimental::concurrent_channel<void(boost::system::error_code)> channel_;
 };
 
+// Tells of the end of a frame, however that comes.
+struct SetAtExit {
+  Event& event;
+  ~SetAtExit() { event.set(); }
+};
+
 // Lets others run until the condition holds.
 template <class Condition>
 awaitable<void> until(Condition condition) {

@@ -118,6 +118,18 @@ inline ::testing::AssertionResult is_cancelled(const std::exception_ptr& error) 
   return is_error(error, boost::asio::error::operation_aborted);
 }
 
+// An exception of exactly this type?
+template <class E>
+bool is_a(const std::exception_ptr& error) {
+  try {
+    if (error) std::rethrow_exception(error);
+  } catch (const E& e) {
+    return typeid(e) == typeid(E);
+  } catch (...) {
+  }
+  return false;
+}
+
 // An exception of exactly this text?
 inline ::testing::AssertionResult says(const std::exception_ptr& error, std::string_view text) {
   if (error && what(error) == text) return ::testing::AssertionSuccess();
