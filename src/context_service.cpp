@@ -97,6 +97,7 @@ void ContextService::shutdown() {
     std::lock_guard lock(mutex_);
     dead_ = true;
     for (auto* engine : lists_->engines) engines.emplace_back(engine);
+    lists_->engines.clear();  // a context may call shutdown() twice (Boost 1.83)
   }
   for (auto& queue : queues_) queue.shut_down();
   for (auto& engine : engines) engine->abandon();

@@ -56,7 +56,7 @@ bool single_threaded(const asio::any_io_executor& executor, Threading threading)
   if (ContextService::of(context).single_threaded()) return true;
 #if __has_include(<boost/asio/config.hpp>)
   // Only an io_context: the one thread of a thread_pool is never the caller's.
-  if (dynamic_cast<asio::io_context*>(&context))
+  if (executor.target<asio::io_context::executor_type>())
     return asio::config(context).get("scheduler", "concurrency_hint", 0) == 1;
 #endif
   return false;

@@ -95,15 +95,19 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::pause(Worker& worker) {
       use_awaitable);
 }
 
+// From the worker's own queue: co_spawn runs a coroutine up to its first wait on the caller's stack
+// where it can.
 template <class Ex>
 void BasicEngine<Ex>::start_worker(Worker& worker) {
   Gone gone(Ref<BasicEngine>(this), worker);
   const Ex& target = worker.is_body && body_executor_ ? *body_executor_ : executor_;
   if constexpr (own_queues) {
     if (!worker.queue) worker.queue = &service_->acquire_queue(target);
-    // The first dispatch of co_spawn goes into the queue: nothing runs on the caller's stack.
-    const Ex executor = JobExecutor(worker);
-    asio::co_spawn(executor, work(worker), std::move(gone));
+    auto start = [this, &worker, handler = std::move(gone)]() mutable {
+      const Ex executor = JobExecutor(worker);
+      asio::co_spawn(executor, work(worker), std::move(handler));
+    };
+    worker.queue->push(*new FunctionNode<decltype(start)>(std::move(start), &worker));
   } else {
     asio::post(target, [this, &worker, target, handler = std::move(gone)]() mutable {
       asio::co_spawn(target, work(worker), std::move(handler));
