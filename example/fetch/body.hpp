@@ -13,7 +13,7 @@ namespace fetch {
 
 // A file that has its final name only once it is whole.
 class BodyFile {
-public:
+ public:
   // Throws FetchError (write_file), as write() and commit() do.
   explicit BodyFile(std::string path);
   ~BodyFile();
@@ -23,14 +23,14 @@ public:
   void write(std::string_view data);
   void commit();
 
-private:
+ private:
   std::string path_;
   std::string partial_;
   int fd_ = -1;
 };
 
 class Body {
-public:
+ public:
   // `path` is empty for a body that is discarded; the limit holds for the bytes on the wire and
   // for the decoded ones.
   Body(std::uint64_t limit, std::string path) : limit_(limit), path_(std::move(path)) {}
@@ -42,7 +42,7 @@ public:
 
   std::uint64_t bytes() const { return decoded_; }
 
-private:
+ private:
   void store(std::string_view data);
 
   std::uint64_t limit_;

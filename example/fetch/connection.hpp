@@ -27,7 +27,7 @@ namespace asio = boost::asio;
 asio::ssl::context make_tls_context(const Options& options);
 
 class Connection {
-public:
+ public:
   using Clock = std::chrono::steady_clock;
 
   // `count` is the number of open connections; this one is counted as long as it lives.
@@ -52,7 +52,7 @@ public:
   // Whether an idle connection is still of use: the peer has neither closed it nor sent anything.
   bool quiet();
 
-private:
+ private:
   asio::awaitable<void> connect(const std::vector<asio::ip::address>& addresses, const Url& url,
                                 Clock::time_point deadline);
   asio::awaitable<void> handshake(const Url& url, Clock::time_point deadline,

@@ -43,8 +43,7 @@ void ConnectionPool::put(const std::string& origin, std::unique_ptr<Connection> 
 
 std::unique_ptr<Connection> ConnectionPool::remove(Position position) {
   auto [first, last] = by_origin_.equal_range(position->origin);
-  while (first->second != position)
-    ++first;
+  while (first->second != position) ++first;
   by_origin_.erase(first);
   auto connection = std::move(position->connection);
   idle_.erase(position);

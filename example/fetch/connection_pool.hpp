@@ -15,7 +15,7 @@
 namespace fetch {
 
 class ConnectionPool {
-public:
+ public:
   ConnectionPool(asio::any_io_executor executor, std::size_t limit);
 
   // An idle connection to the origin that is still of use, or null.
@@ -29,7 +29,7 @@ public:
   std::uint64_t reused() const { return reused_; }
   std::size_t idle() const { return idle_.size(); }
 
-private:
+ private:
   struct Idle {
     std::string origin;
     std::unique_ptr<Connection> connection;

@@ -9,6 +9,18 @@
 #include <utility>
 
 namespace fetch {
+namespace {
+
+Result not_begun(std::uint64_t line, const std::string& text) {
+  Result result;
+  result.line = line;
+  result.url = text;
+  result.started = std::chrono::steady_clock::now();
+  result.failure = Failure{ErrorKind::cancelled, "interrupted before it began"};
+  return result;
+}
+
+}  // namespace
 
 Crawl::Crawl(asio::any_io_executor executor, const Options& options, UrlSource& source,
              Fetcher& fetcher, Reporter& reporter)
@@ -27,7 +39,7 @@ asio::awaitable<void> Crawl::run() {
                                      .name = "fetch"};
   const auto body = [this](coroexec::AioPool& pool) { return report_results(pool); };
   co_await coroexec::with_pool(limits, body);
-  co_await report_cancelled();
+  co_await report_not_begun();
   source_.check();
 }
 
@@ -36,7 +48,7 @@ asio::awaitable<void> Crawl::report_results(coroexec::AioPool& pool) {
   const auto fetch = [this](Request request) { return fetch_one(std::move(request)); };
   auto results = pool.itermap(fetch, std::ref(source_));
   while (auto result = co_await results.next()) {
-    if (!*result) continue;  // cancelled before its start; report_cancelled() tells it
+    if (!*result) continue;  // cancelled before its start; report_not_begun() tells it
     const auto line = (*result)->line;
     co_await reporter_.report(std::move(**result));
     source_.settle(line);
@@ -45,40 +57,45 @@ asio::awaitable<void> Crawl::report_results(coroexec::AioPool& pool) {
 }
 
 asio::awaitable<Result> Crawl::fetch_one(Request request) {
-  ++running_;
-  Result result;
-  const auto fetch = [&]() -> asio::awaitable<void> { result = co_await fetcher_.fetch(request); };
-  const coroexec::TaskOptions limit{.timeout = options_.timeout};
-  try {
-    co_await deadlines_.exec(limit, fetch);
-  } catch (const boost::system::system_error&) {
-    // Cancelled; the fetch has ended all the same, and its result says so.
+  Result result = not_begun(request.line, request.text);
+  if (!stopping_) {
+    ++running_;
+    const auto fetch = [&]() -> asio::awaitable<void> {
+      result = co_await fetcher_.fetch(request);
+    };
+    const coroexec::TaskOptions limit{.timeout = options_.timeout};
+    try {
+      co_await deadlines_.exec(limit, fetch);
+    } catch (const boost::system::system_error&) {
+      // Cancelled; the fetch has ended all the same, and its result says so.
+    }
+    --running_;
   }
-  --running_;
   source_.release(request);
+  if (stopping_ && running_ == 0) cancel();  // what waits for its start under --rate need not
   co_return result;
 }
 
-// Lines that were taken in and never began, because the user wanted to stop.
-asio::awaitable<void> Crawl::report_cancelled() {
+// Lines that were taken in and never handed out or never started.
+asio::awaitable<void> Crawl::report_not_begun() {
   const auto lines = source_.unsettled();
   for (const auto& [line, text] : lines) {
-    Result result;
-    result.line = line;
-    result.url = text;
-    result.started = std::chrono::steady_clock::now();
-    result.failure = Failure{ErrorKind::cancelled, "interrupted before it began"};
+    Result result = not_begun(line, text);
     co_await reporter_.report(std::move(result));
     source_.settle(line);
   }
 }
 
-void Crawl::stop() { source_.stop(); }
+void Crawl::stop() {
+  stopping_ = true;
+  source_.stop();
+  if (running_ == 0) cancel();
+}
 
 void Crawl::cancel() {
-  source_.stop();
   fetcher_.cancelling();
-  if (pool_) asio::co_spawn(pool_->get_executor(), pool_->cancel(), asio::detached);
+  if (auto* pool = std::exchange(pool_, nullptr))
+    asio::co_spawn(pool->get_executor(), pool->cancel(), asio::detached);
 }
 
 }  // namespace fetch

@@ -14,7 +14,7 @@
 namespace fetch {
 
 class Crawl {
-public:
+ public:
   Crawl(asio::any_io_executor executor, const Options& options, UrlSource& source, Fetcher& fetcher,
         Reporter& reporter);
 
@@ -22,15 +22,15 @@ public:
   // std::system_error if the list cannot be read or the results cannot be written.
   asio::awaitable<void> run();
 
-  void stop();    // takes in no more lines; what runs goes on
-  void cancel();  // cancels what runs as well
+  void stop();    // takes in no more lines and starts no more; what runs goes on
+  void cancel();  // cancels what runs; after stop()
 
   std::size_t running() const { return running_; }
 
-private:
+ private:
   asio::awaitable<void> report_results(coroexec::AioPool& pool);
   asio::awaitable<Result> fetch_one(Request request);
-  asio::awaitable<void> report_cancelled();
+  asio::awaitable<void> report_not_begun();
 
   const Options& options_;
   UrlSource& source_;
@@ -39,6 +39,7 @@ private:
   coroexec::AioPool deadlines_;  // a stream's jobs cannot have one each, jobs handed in singly can
   coroexec::AioPool* pool_ = nullptr;
   std::size_t running_ = 0;
+  bool stopping_ = false;
 };
 
 }  // namespace fetch

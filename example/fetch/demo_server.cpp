@@ -61,8 +61,7 @@ Response answer(const http::request<http::empty_body>& request, std::set<unsigne
     response.set(http::field::location, "/moved/" + std::to_string(number));
   } else {
     const std::string line = "page " + std::to_string(number) + " of the demonstration\n";
-    for (unsigned i = 0; i <= number * 37 % 400; ++i)
-      response.body() += line;
+    for (unsigned i = 0; i <= number * 37 % 400; ++i) response.body() += line;
     if (number % 3 == 0) {
       response.set(http::field::content_encoding, "gzip");
       response.body() = gzip(response.body());
@@ -117,8 +116,7 @@ std::string DemoServer::address() const { return "http://127.0.0.1:" + std::to_s
 
 std::string DemoServer::url_list(std::size_t count) const {
   std::string list;
-  for (std::size_t i = 1; i <= count; ++i)
-    list += address() + "/page/" + std::to_string(i) + "\n";
+  for (std::size_t i = 1; i <= count; ++i) list += address() + "/page/" + std::to_string(i) + "\n";
   return list;
 }
 

@@ -15,14 +15,14 @@ namespace fetch {
 namespace asio = boost::asio;
 
 class DemoServer {
-public:
+ public:
   DemoServer();   // listens on a free port of 127.0.0.1
   ~DemoServer();  // ends the thread
 
   std::string address() const;  // "http://127.0.0.1:PORT"
   std::string url_list(std::size_t count) const;
 
-private:
+ private:
   asio::io_context context_{1};
   asio::ip::tcp::acceptor acceptor_;
   std::uint16_t port_;

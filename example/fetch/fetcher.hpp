@@ -20,7 +20,7 @@
 namespace fetch {
 
 class Fetcher {
-public:
+ public:
   // Throws std::runtime_error if the certificates cannot be read.
   Fetcher(asio::any_io_executor executor, const Options& options);
 
@@ -35,7 +35,7 @@ public:
   const Resolver& resolver() const { return resolver_; }
   std::uint64_t retries() const { return retries_; }
 
-private:
+ private:
   struct Job;
 
   asio::awaitable<void> follow(Job& job);

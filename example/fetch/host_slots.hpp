@@ -13,7 +13,7 @@ namespace fetch {
 
 template <class Item>
 class HostSlots {
-public:
+ public:
   // At most `per_host` items of one host are out at once, 0 being no limit; at most `max_parked`
   // wait.
   HostSlots(std::size_t per_host, std::size_t max_parked)
@@ -51,8 +51,7 @@ public:
 
   // Forgets what waits; it will not start any more.
   void drop_parked() {
-    for (auto& [host, state] : hosts_)
-      state.parked.clear();
+    for (auto& [host, state] : hosts_) state.parked.clear();
     ready_.clear();
     parked_ = 0;
   }
@@ -66,7 +65,7 @@ public:
     return item;
   }
 
-private:
+ private:
   struct Host {
     std::size_t used = 0;
     std::deque<Item> parked;

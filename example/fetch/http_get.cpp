@@ -37,8 +37,7 @@ std::string make_request(const Url& url, const std::vector<HeaderField>& fields)
       add(field.name, field.value);
     }
   }
-  for (const auto& field : fields)
-    add(field.name, field.value);
+  for (const auto& field : fields) add(field.name, field.value);
   return request + "\r\n";
 }
 

@@ -76,10 +76,8 @@ std::string_view Inflater::next(std::string_view& in) {
     stream_.avail_out = static_cast<uInt>(out_.size());
     const int status = inflate(&stream_, Z_NO_FLUSH);
     const std::size_t taken = source.size() - stream_.avail_in;
-    if (head_.empty())
-      in.remove_prefix(taken);
-    else
-      head_.erase(0, taken);
+    if (head_.empty()) in.remove_prefix(taken);
+    else head_.erase(0, taken);
 
     if (status == Z_MEM_ERROR) throw std::bad_alloc();
     if (status == Z_NEED_DICT) damaged("it needs a dictionary");

@@ -17,7 +17,7 @@ enum class Encoding { identity, gzip, deflate };
 std::optional<Encoding> parse_encoding(std::string_view value);
 
 class Inflater {
-public:
+ public:
   explicit Inflater(Encoding encoding);  // gzip or deflate
   ~Inflater();
   Inflater(const Inflater&) = delete;
@@ -30,7 +30,7 @@ public:
   // Whether the compressed data ended where it should; so has empty data.
   bool complete() const { return state_ == State::done || state_ == State::untouched; }
 
-private:
+ private:
   enum class State { untouched, header, data, done };
 
   void start(int window_bits);

@@ -15,7 +15,7 @@ namespace fetch {
 namespace asio = boost::asio;
 
 class Interrupt {
-public:
+ public:
   struct Actions {
     std::function<void()> stop;    // take in no more
     std::function<void()> cancel;  // cancel what runs
@@ -26,7 +26,7 @@ public:
   // The signal that arrived first; 0 if none has.
   int signal() const { return signal_; }
 
-private:
+ private:
   enum class State { running, stopping, cancelled };
 
   void wait_for_signal();

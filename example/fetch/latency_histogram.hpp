@@ -12,7 +12,7 @@
 namespace fetch {
 
 class LatencyHistogram {
-public:
+ public:
   using duration = std::chrono::microseconds;
 
   void record(duration value) {
@@ -38,7 +38,7 @@ public:
     return max_;
   }
 
-private:
+ private:
   // Values below 128 have a bucket each; above, every doubling is divided into 128 buckets.
   static constexpr std::uint64_t linear_bits = 7;
   static constexpr std::uint64_t linear = std::uint64_t{1} << linear_bits;

@@ -16,7 +16,7 @@ struct Line {
 };
 
 class LineSource {
-public:
+ public:
   static constexpr std::size_t max_line = 16 * 1024;
 
   // Opens the file of that name; "-" is standard input. Throws std::system_error.
@@ -39,7 +39,7 @@ public:
   // How much of the list has been handed out, 0 to 1; negative if its size is not known.
   double fraction() const;
 
-private:
+ private:
   bool take_line(Line& line, bool last);
   bool read_more();
 

@@ -85,7 +85,8 @@ asio::awaitable<int> fetch_all(const Options& options) {
   std::optional<ProgressBar> bar;
   if (options.progress && terminal_err) {
     bar.emplace(executor, STDERR_FILENO, [&] {
-      return Progress{source.fraction(), summary.total(), summary.failed(), crawl.running()};
+      const auto done = summary.total();
+      return Progress{source.fraction(done), done, summary.failed(), crawl.running()};
     });
     if (terminal_out) reporter.share_terminal(&*bar);
   }

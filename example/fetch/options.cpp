@@ -77,8 +77,7 @@ HeaderField to_header(const std::string& text) {
 // One sentence without the line breaks and the trailing full stop that some of CLI11's texts have.
 std::string one_sentence(std::string text) {
   std::ranges::replace(text, '\n', ' ');
-  while (!text.empty() && (text.back() == ' ' || text.back() == '.'))
-    text.pop_back();
+  while (!text.empty() && (text.back() == ' ' || text.back() == '.')) text.pop_back();
   return "coroexec-fetch: " + text + " (--help lists the options)\n";
 }
 
@@ -151,8 +150,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     options.connect_timeout = to_duration(connect_timeout, "--connect-timeout", false);
     options.grace = to_duration(grace, "--grace", true);
     options.retry_delay = to_duration(retry_delay, "--retry-delay", true);
-    for (const auto& header : headers)
-      options.headers.push_back(to_header(header));
+    for (const auto& header : headers) options.headers.push_back(to_header(header));
     options.progress = !no_progress;
     return {std::move(options), 0, {}};
   } catch (const CLI::CallForHelp&) {

@@ -9,14 +9,14 @@
 namespace fetch {
 
 class Output {
-public:
+ public:
   // `fd` stays the caller's.
   Output(asio::any_io_executor executor, int fd);
 
   // Returns when everything is written. Throws std::system_error.
   asio::awaitable<void> write(std::string text);
 
-private:
+ private:
   int fd_;
   Readiness readiness_;
 };

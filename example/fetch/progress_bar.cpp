@@ -48,10 +48,8 @@ std::string progress_line(const Progress& progress, std::chrono::nanoseconds ela
     constexpr std::size_t cells = 30;
     const auto full = static_cast<std::size_t>(fraction * cells);
     std::string bar = "[" + std::string(full, '#') + std::string(cells - full, '-') + "]" + percent;
-    if (bar.size() + text.size() <= width)
-      text.insert(0, bar);
-    else
-      text.insert(0, std::string(percent).substr(1));
+    if (bar.size() + text.size() <= width) text.insert(0, bar);
+    else text.insert(0, std::string(percent).substr(1));
   }
   return text.substr(0, width);
 }

@@ -27,7 +27,7 @@ std::string progress_line(const Progress& progress, std::chrono::nanoseconds ela
                           std::size_t width);
 
 class ProgressBar {
-public:
+ public:
   // Draws on the terminal `fd` ten times a second what `observe` tells, until destroyed.
   ProgressBar(asio::any_io_executor executor, int fd, std::function<Progress()> observe);
   ~ProgressBar();
@@ -37,7 +37,7 @@ public:
   // Removes the line until it is drawn anew, so that other text can be written.
   void clear();
 
-private:
+ private:
   void draw();
   void schedule();
 

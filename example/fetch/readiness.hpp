@@ -13,7 +13,7 @@ namespace fetch {
 namespace asio = boost::asio;
 
 class Readiness {
-public:
+ public:
   enum class Direction { read, write };
 
   // `fd` stays the caller's and must outlive this.
@@ -23,7 +23,7 @@ public:
   asio::awaitable<void> wait();  // until ready, or wake(); may return early
   void wake();
 
-private:
+ private:
   int fd_;
   short poll_events_;
   bool always_ready_ = false;

@@ -13,7 +13,7 @@
 namespace fetch {
 
 class Reporter {
-public:
+ public:
   // `output` is the descriptor for JSON lines, negative for none. Throws std::system_error if the
   // trace cannot be written, as report() and close() do; report() also if the line cannot.
   Reporter(asio::any_io_executor executor, int output, const std::string& trace);
@@ -26,7 +26,7 @@ public:
 
   Summary& summary() { return summary_; }
 
-private:
+ private:
   std::optional<Output> output_;
   std::optional<TraceFile> trace_;
   ProgressBar* bar_ = nullptr;

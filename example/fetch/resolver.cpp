@@ -56,7 +56,7 @@ Answer look_up(const std::string& host) {
 
 // Takes a waiting timer out of the entry whatever ends the wait.
 class Waiting {
-public:
+ public:
   Waiting(std::vector<asio::steady_timer*>& list, asio::steady_timer& timer)
       : list_(list), timer_(timer) {
     list_.push_back(&timer_);
@@ -65,7 +65,7 @@ public:
   Waiting(const Waiting&) = delete;
   Waiting& operator=(const Waiting&) = delete;
 
-private:
+ private:
   std::vector<asio::steady_timer*>& list_;
   asio::steady_timer& timer_;
 };
@@ -85,8 +85,7 @@ struct Resolver::Entry {
                       : answer.retry == Retry::yes ? std::chrono::seconds(0)
                                                    : keep_failure;
     expiry = Clock::now() + keep;
-    for (auto* timer : waiting)
-      timer->cancel();
+    for (auto* timer : waiting) timer->cancel();
   }
 };
 

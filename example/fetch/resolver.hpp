@@ -22,7 +22,7 @@ namespace fetch {
 namespace asio = boost::asio;
 
 class Resolver {
-public:
+ public:
   using Addresses = std::vector<asio::ip::address>;
   using Clock = std::chrono::steady_clock;
 
@@ -36,7 +36,7 @@ public:
   // interrupted.
   bool busy() const { return running_ != 0; }
 
-private:
+ private:
   struct Entry;
   std::shared_ptr<Entry> find_or_start(const std::string& host);
 

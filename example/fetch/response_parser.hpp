@@ -30,7 +30,7 @@ class ResponseParser : private boost::beast::http::basic_parser<false> {
   using string_view = boost::beast::string_view;
   using field = boost::beast::http::field;
 
-public:
+ public:
   static constexpr std::uint32_t max_header = 64 * 1024;
 
   // The body of a response that is ok() goes to `body`; another one's is read to its end if it is
@@ -49,7 +49,7 @@ public:
   bool informational() const { return response_.status < 200; }
   const Response& response() const { return response_; }
 
-private:
+ private:
   // No `override`: Boost has added one of these on the way from 1.81 to 1.92.
   void on_request_impl(boost::beast::http::verb, string_view, string_view, int, error_code&);
   void on_response_impl(int code, string_view reason, int version, error_code&);

@@ -29,10 +29,8 @@ std::string valid_utf8(std::string_view text) {
   std::string result;
   while (!text.empty()) {
     const std::size_t length = utf8_sequence(text);
-    if (length == 0)
-      result += "\xEF\xBF\xBD";
-    else
-      result += text.substr(0, length);
+    if (length == 0) result += "\xEF\xBF\xBD";
+    else result += text.substr(0, length);
     text.remove_prefix(length == 0 ? 1 : length);
   }
   return result;

@@ -18,8 +18,7 @@ std::string in_bytes(std::uint64_t bytes) {
   constexpr const char* units[] = {" B", " KB", " MB", " GB", " TB"};
   auto value = static_cast<double>(bytes);
   std::size_t unit = 0;
-  for (; value >= 1024 && unit + 1 < std::size(units); ++unit)
-    value /= 1024;
+  for (; value >= 1024 && unit + 1 < std::size(units); ++unit) value /= 1024;
   return format(unit == 0 ? "%.0f" : "%.1f", value) + units[unit];
 }
 

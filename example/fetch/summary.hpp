@@ -12,7 +12,7 @@
 namespace fetch {
 
 class Summary {
-public:
+ public:
   void add(const Result& result);
 
   std::uint64_t total() const { return ok_ + failed(); }
@@ -27,7 +27,7 @@ public:
   // Some lines for people.
   std::string text(std::chrono::nanoseconds elapsed) const;
 
-private:
+ private:
   std::uint64_t ok_ = 0;
   std::uint64_t bytes_ = 0;
   std::uint64_t redirected_ = 0;

@@ -13,14 +13,14 @@
 namespace fetch {
 
 class TraceFile {
-public:
+ public:
   // Throws std::system_error, as add() and close() do.
   explicit TraceFile(std::string name);
 
   void add(const Result& result);
   void close();
 
-private:
+ private:
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };

@@ -186,10 +186,8 @@ Url parse_url(std::string_view text) {
 
 Url resolve_reference(const Url& base, std::string_view reference) {
   Parts parts = split(reference);
-  if (!parts.scheme)
-    parts.scheme = base.scheme;
-  else
-    return absolute(parts);
+  if (!parts.scheme) parts.scheme = base.scheme;
+  else return absolute(parts);
   if (parts.authority) return absolute(parts);
 
   Url url = base;

@@ -59,6 +59,7 @@ asio::awaitable<std::optional<Request>> UrlSource::next() {
       co_await lines_.wait();
     } else if (got == LineSource::Next::line) {
       Request fresh = to_request(std::move(line));
+      ++taken_in_;
       unsettled_.emplace(fresh.line, fresh.text);
       if (fresh.url) {
         const std::string host = fresh.url->host;
@@ -98,6 +99,11 @@ void UrlSource::stop() {
   ended_ = true;
   slots_.drop_parked();
   wake();
+}
+
+double UrlSource::fraction(std::uint64_t results) const {
+  if (taken_in_ == 0) return lines_.fraction();
+  return lines_.fraction() * static_cast<double>(results) / static_cast<double>(taken_in_);
 }
 
 void UrlSource::check() const {

@@ -27,7 +27,7 @@ struct Request {
 Request to_request(Line line);
 
 class UrlSource {
-public:
+ public:
   // Hands out at most `concurrency` lines at once, so that Ctrl-C finds none taken in and not
   // begun.
   UrlSource(asio::any_io_executor executor, LineSource& lines, std::size_t per_host,
@@ -48,9 +48,10 @@ public:
 
   // Lines read whose result is not written yet, those that wait for their host included. By number.
   const std::map<std::uint64_t, std::string>& unsettled() const { return unsettled_; }
-  double fraction() const { return lines_.fraction(); }
+  // How much of the list that so many results are, 0 to 1; negative if its size is not known.
+  double fraction(std::uint64_t results) const;
 
-private:
+ private:
   LineSource::Next read(Line& line);
   asio::awaitable<void> wait_for_release();
   void wake();
@@ -61,6 +62,7 @@ private:
   std::map<std::uint64_t, std::string> unsettled_;
   std::size_t concurrency_;
   std::size_t out_ = 0;
+  std::uint64_t taken_in_ = 0;
   bool ended_ = false;
   std::exception_ptr error_;
 };

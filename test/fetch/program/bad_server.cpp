@@ -24,8 +24,7 @@ asio::awaitable<void> send(tcp::socket& socket, std::string text) {
 
 // Ends when the client has gone: the write throws then.
 asio::awaitable<void> send_without_end(tcp::socket& socket, std::string text) {
-  for (;;)
-    co_await asio::async_write(socket, asio::buffer(text), asio::use_awaitable);
+  for (;;) co_await asio::async_write(socket, asio::buffer(text), asio::use_awaitable);
 }
 
 asio::awaitable<void> wait_for_client_to_go(tcp::socket& socket) {

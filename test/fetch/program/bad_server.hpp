@@ -46,7 +46,7 @@ namespace asio = boost::asio;
 //   /once            200, and closes when the next request has arrived on the connection
 //   /hold            waits for release(), then 200
 class BadServer {
-public:
+ public:
   BadServer();
   ~BadServer();
 
@@ -56,7 +56,7 @@ public:
   void wait_for_requests(std::size_t count);  // until so many have come in all
   void release();                             // answers every /hold, those to come too
 
-private:
+ private:
   asio::awaitable<void> accept_all();
   asio::awaitable<void> serve(asio::ip::tcp::socket socket);
   asio::awaitable<bool> answer(asio::ip::tcp::socket& socket, const std::string& request);

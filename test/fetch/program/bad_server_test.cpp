@@ -55,8 +55,7 @@ TEST(BadServerTest, EveryFaultIsOneClearResultAndTheOthersGoOn) {
       {"/ok/last", "", "", 1},
   };
   std::string list;
-  for (const auto& test : cases)
-    list += server.url(test.path) + "\n";
+  for (const auto& test : cases) list += server.url(test.path) + "\n";
   const Ended run = run_program(
       {"--timeout", "1", "--retries", "1", "--retry-delay", "1ms", "--max-body", "1M"}, list);
   EXPECT_EQ(run.status, 1);
@@ -108,12 +107,10 @@ TEST(BadServerTest, AHostThatDoesNotResolveAndAPortNobodyListensOn) {
 TEST(BadServerTest, AConnectionTheServerClosedIsReplacedWithoutCountingAnAttempt) {
   BadServer server;
   std::string list;
-  for (int i = 0; i < 20; ++i)
-    list += server.url("/once/" + std::to_string(i)) + "\n";
+  for (int i = 0; i < 20; ++i) list += server.url("/once/" + std::to_string(i)) + "\n";
   const Ended run = run_program({"--concurrency", "1", "--retries", "0"}, list);
   EXPECT_EQ(run.status, 0) << run.errors;
-  for (int i = 1; i <= 20; ++i)
-    EXPECT_EQ(run[i].attempts, 1);
+  for (int i = 1; i <= 20; ++i) EXPECT_EQ(run[i].attempts, 1);
 }
 
 TEST(BadServerTest, TheUsersFieldsDoNotFollowARedirectToAnotherHost) {
@@ -133,12 +130,10 @@ TEST(BadServerTest, TheUsersFieldsDoNotFollowARedirectToAnotherHost) {
 TEST(BadServerTest, PerHostHoldsBackOneHostAndNotTheOther) {
   BadServer slow, quick;
   std::string list;
-  for (int i = 0; i < 10; ++i)
-    list += slow.url("/hold/" + std::to_string(i)) + "\n";
+  for (int i = 0; i < 10; ++i) list += slow.url("/hold/" + std::to_string(i)) + "\n";
   std::string name = quick.url("/ok");  // the same machine by another name is another host
   name.replace(name.find("127.0.0.1"), 9, "localhost");
-  for (int i = 0; i < 10; ++i)
-    list += name + "\n";
+  for (int i = 0; i < 10; ++i) list += name + "\n";
   Program program({"--concurrency", "3", "--per-host", "2"}, list);
   quick.wait_for_requests(10);  // would never come if the ten held ones were in the way
   slow.wait_for_requests(2);
@@ -151,8 +146,7 @@ TEST(BadServerTest, PerHostHoldsBackOneHostAndNotTheOther) {
 TEST(BadServerTest, TheRateLimitsTheStarts) {
   BadServer server;
   std::string list;
-  for (int i = 0; i < 21; ++i)
-    list += server.url("/ok") + "\n";
+  for (int i = 0; i < 21; ++i) list += server.url("/ok") + "\n";
   const auto began = std::chrono::steady_clock::now();
   const Ended run = run_program({"--rate", "40", "--burst", "5"}, list);
   const auto took = std::chrono::steady_clock::now() - began;

@@ -44,14 +44,11 @@ Child::Child(const std::vector<std::string>& command, Streams streams) {
   ::posix_spawn_file_actions_init(&actions);
   const int given[] = {streams.in, streams.out, streams.err};
   for (int fd = 0; fd < 3; ++fd) {
-    if (given[fd] < 0)
-      ::posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
-    else
-      ::posix_spawn_file_actions_adddup2(&actions, given[fd], fd);
+    if (given[fd] < 0) ::posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+    else ::posix_spawn_file_actions_adddup2(&actions, given[fd], fd);
   }
   std::vector<char*> argv;
-  for (const auto& argument : command)
-    argv.push_back(const_cast<char*>(argument.c_str()));
+  for (const auto& argument : command) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   const int error = ::posix_spawnp(&id_, argv[0], &actions, nullptr, argv.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);

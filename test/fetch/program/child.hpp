@@ -11,7 +11,7 @@ namespace fetch::test {
 
 // A directory that goes away with this.
 class TempDir {
-public:
+ public:
   TempDir();
   ~TempDir();
   TempDir(const TempDir&) = delete;
@@ -21,14 +21,14 @@ public:
   std::string write(const std::string& name, const std::string& text) const;  // gives the path
   const std::filesystem::path& path() const { return path_; }
 
-private:
+ private:
   std::filesystem::path path_;
 };
 
 std::string read_file(const std::string& path);
 
 class Child {
-public:
+ public:
   struct Streams {
     int in = -1;   // closed after the start; -1: /dev/null
     int out = -1;  // the same
@@ -46,7 +46,7 @@ public:
   pid_t id() const { return id_; }
   long peak_kilobytes() const { return peak_kilobytes_; }  // of memory, known after wait()
 
-private:
+ private:
   pid_t id_ = -1;
   int status_ = 0;
   long peak_kilobytes_ = 0;

@@ -16,19 +16,15 @@ namespace {
 // `held` lines that wait for the server, after `quick` ones that do not; then many more.
 std::string list_of(const BadServer& server, int quick, int held) {
   std::string list;
-  for (int i = 0; i < quick; ++i)
-    list += server.url("/ok") + "\n";
-  for (int i = 0; i < held; ++i)
-    list += server.url("/hold/" + std::to_string(i)) + "\n";
-  for (int i = 0; i < 10'000; ++i)
-    list += server.url("/ok") + "\n";
+  for (int i = 0; i < quick; ++i) list += server.url("/ok") + "\n";
+  for (int i = 0; i < held; ++i) list += server.url("/hold/" + std::to_string(i)) + "\n";
+  for (int i = 0; i < 10'000; ++i) list += server.url("/ok") + "\n";
   return list;
 }
 
 std::size_t count(const Ended& run, const std::string& kind) {
   std::size_t number = 0;
-  for (const auto& [line, result] : run.results)
-    number += result.kind == kind;
+  for (const auto& [line, result] : run.results) number += result.kind == kind;
   return number;
 }
 
@@ -74,8 +70,7 @@ TEST(InterruptTest, ASecondCtrlCCancelsAtOnce) {
 TEST(InterruptTest, LinesThatWaitForTheirHostAreToldToo) {
   BadServer server;
   std::string list;
-  for (int i = 0; i < 10; ++i)
-    list += server.url("/hold/" + std::to_string(i)) + "\n";
+  for (int i = 0; i < 10; ++i) list += server.url("/hold/" + std::to_string(i)) + "\n";
   Program program({"--concurrency", "8", "--per-host", "2", "--grace", "0"}, list);
   server.wait_for_requests(2);
   program.signal(SIGINT);
@@ -84,6 +79,18 @@ TEST(InterruptTest, LinesThatWaitForTheirHostAreToldToo) {
   EXPECT_EQ(run.results.size(), 10u) << run.errors;
   EXPECT_EQ(count(run, "cancelled"), 10u);
   EXPECT_EQ(run[10].message, "interrupted before it began");
+}
+
+TEST(InterruptTest, LinesThatWaitForTheRateAreNotWaitedFor) {
+  BadServer server;
+  Program program({"--rate", "0.001", "--burst", "3", "--grace", "3600"}, list_of(server, 10, 0));
+  server.wait_for_requests(3);
+  program.signal(SIGINT);
+  const Ended run = program.finish();
+  EXPECT_EQ(run.status, 130);
+  EXPECT_EQ(count(run, ""), 3u);
+  EXPECT_EQ(count(run, "cancelled"), run.results.size() - 3);
+  EXPECT_EQ(run[4].message, "interrupted before it began");
 }
 
 TEST(InterruptTest, TheTerminationSignalIsTheSame) {

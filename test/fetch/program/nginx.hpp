@@ -11,7 +11,7 @@ namespace fetch::test {
 bool have_nginx();
 
 class Nginx {
-public:
+ public:
   // Makes a certificate authority and certificates, then starts. Throws std::runtime_error.
   Nginx();
 
@@ -30,7 +30,7 @@ public:
   // Lines of the access log so far: "CONNECTION STATUS REQUEST".
   std::string access_log() const { return read_file(directory_.file("access.log")); }
 
-private:
+ private:
   void make_certificates();
   std::string configuration() const;
   void start();

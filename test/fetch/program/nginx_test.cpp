@@ -14,7 +14,7 @@ namespace fetch::test {
 namespace {
 
 class NginxTest : public testing::Test {
-protected:
+ protected:
   static void SetUpTestSuite() {
     if (have_nginx()) server_ = std::make_unique<Nginx>();
   }
@@ -30,8 +30,7 @@ std::unique_ptr<Nginx> NginxTest::server_;
 
 TEST_F(NginxTest, EveryLineHasItsResult) {
   std::string list = "# pages\n\n";
-  for (int i = 0; i < 500; ++i)
-    list += server_->plain() + "/page/" + std::to_string(i) + "\n";
+  for (int i = 0; i < 500; ++i) list += server_->plain() + "/page/" + std::to_string(i) + "\n";
   const Ended run = run_program({"--concurrency", "50"}, list);
   EXPECT_EQ(run.status, 0) << run.errors;
   ASSERT_EQ(run.results.size(), 500u);
@@ -46,8 +45,7 @@ TEST_F(NginxTest, EveryLineHasItsResult) {
 TEST_F(NginxTest, ConnectionsAreUsedAgain) {
   const auto marker = "/page/reuse-" + std::to_string(::rand());
   std::string list;
-  for (int i = 0; i < 200; ++i)
-    list += server_->plain() + marker + "\n";
+  for (int i = 0; i < 200; ++i) list += server_->plain() + marker + "\n";
   const Ended run = run_program({"--concurrency", "4"}, list);
   EXPECT_EQ(run.status, 0) << run.errors;
   std::set<std::string> connections;
@@ -126,8 +124,7 @@ TEST_F(NginxTest, TlsWithTheRightAuthority) {
 
 TEST_F(NginxTest, TlsConnectionsAreUsedAgain) {
   std::string list;
-  for (int i = 0; i < 100; ++i)
-    list += server_->secure() + "/small.txt\n";
+  for (int i = 0; i < 100; ++i) list += server_->secure() + "/small.txt\n";
   const Ended run = run_program({"--cacert", server_->authority(), "--concurrency", "3"}, list);
   EXPECT_EQ(run.status, 0) << run.errors;
   EXPECT_NE(run.errors.find("connections  3 opened, reused 97 times"), std::string::npos)

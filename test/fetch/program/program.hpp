@@ -29,7 +29,7 @@ struct Ended {
 };
 
 class Program {
-public:
+ public:
   using Arguments = std::vector<std::string>;
 
   // Starts it on a file with this text, after the other arguments.
@@ -42,7 +42,7 @@ public:
   void wait_for_error(const std::string& text) const;  // until its standard error has it
   Ended finish();
 
-private:
+ private:
   void start(Arguments arguments, int in);
 
   TempDir directory_;

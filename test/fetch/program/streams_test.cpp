@@ -62,8 +62,7 @@ TEST(StreamsTest, AFullDiskIsAnError) {
   ASSERT_GE(full, 0);
   const int err = ::open(directory.file("err").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
   std::string text;
-  for (int i = 0; i < 1000; ++i)
-    text += server.url("/ok") + "\n";
+  for (int i = 0; i < 1000; ++i) text += server.url("/ok") + "\n";
   Child child({COROEXEC_FETCH, directory.write("list", text)}, {-1, full, err});
   EXPECT_EQ(child.wait(), 2);
   EXPECT_NE(
@@ -79,8 +78,7 @@ TEST(StreamsTest, ASlowReaderOfTheResultsSetsThePace) {
   ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
   std::string text;
   constexpr int lines = 20'000;  // far more results than the pipe and a thousand jobs hold
-  for (int i = 0; i < lines; ++i)
-    text += server.url("/ok") + "\n";
+  for (int i = 0; i < lines; ++i) text += server.url("/ok") + "\n";
   Child child({COROEXEC_FETCH, "--concurrency", "10", directory.write("list", text)},
               {-1, ends[1], -1});
   server.wait_for_requests(100);
