@@ -42,7 +42,7 @@ struct Cancelled {
 // cb(result, error, context) that runs after the job in the same slot. `result` is empty and `error`
 // set if the job failed; a cancelled job's callback does not run.
 //
-// A first argument TaskOptions names the job and gives it a timeout. Threads and lifetime are as for
+// A first argument TaskOptions, taken by every call, names the job and gives it a timeout. Threads and lifetime are as for
 // CoroutineExecutor.
 template <class Executor = asio::any_io_executor>
 class BasicAioPool {
@@ -107,44 +107,68 @@ class BasicAioPool {
   // getres::pair {std::optional<T>, exception_ptr}, getres::dont the done handle. The range is read as
   // there is room. If it throws, or the caller is cancelled, the jobs are cancelled and joined.
   template <class F, class Range, class... More>
+    requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   auto map(F&& fn, Range&& range, More&&... more) {
+    return map(TaskOptions{}, std::forward<F>(fn), std::forward<Range>(range),
+               std::forward<More>(more)...);
+  }
+  template <class F, class Range, class... More>
+  auto map(TaskOptions options, F&& fn, Range&& range, More&&... more) {
     detail::check_temporaries<F, Range, More...>();
     using Parts = detail::MapParts<Executor, More...>;
     return detail::map_all<typename Parts::Getres, Executor>(
         engine_, detail::make_source<Executor, std::decay_t<Range>>(std::forward<Range>(range)),
-        Parts::each(std::forward<F>(fn), std::forward<More>(more)...));
+        Parts::each(options, std::forward<F>(fn), std::forward<More>(more)...));
   }
 
   // The same without waiting: every element is handed in now, the handles are in input order.
   template <class F, class Range, class... Callback>
-    requires(sizeof...(Callback) <= 2)
+    requires(sizeof...(Callback) <= 2 && !std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   auto map_n(F&& fn, Range&& range, Callback&&... callback) {
+    return map_n(TaskOptions{}, std::forward<F>(fn), std::forward<Range>(range),
+               std::forward<Callback>(callback)...);
+  }
+  template <class F, class Range, class... Callback>
+    requires(sizeof...(Callback) <= 2)
+  auto map_n(TaskOptions options, F&& fn, Range&& range, Callback&&... callback) {
     detail::check_temporaries<F, Range, Callback...>();
     using Parts = detail::MapParts<Executor, Callback...>;
     return detail::map_now<Executor>(
         engine_, detail::RangeSource<std::decay_t<Range>>(std::forward<Range>(range)),
-        Parts::each(std::forward<F>(fn), std::forward<Callback>(callback)...));
+        Parts::each(options, std::forward<F>(fn), std::forward<Callback>(callback)...));
   }
 
   // The results as they become ready: one by one, or in batches. itermap(fn, input[, cb[, ctx]]
   // [, IterOptions]). Up to 1024 elements more than the pool's size are in hand ahead of the reader.
   template <class F, class Input, class... More>
+    requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   auto itermap(F&& fn, Input&& input, More&&... more) {
+    return itermap(TaskOptions{}, std::forward<F>(fn), std::forward<Input>(input),
+               std::forward<More>(more)...);
+  }
+  template <class F, class Input, class... More>
+  auto itermap(TaskOptions options, F&& fn, Input&& input, More&&... more) {
     detail::check_temporaries<F, Input, More...>();
     using Parts = detail::MapParts<Executor, More...>;
     return detail::iterate<false, Executor>(
         engine_, iter_window(), Parts::iter_options(more...),
         detail::make_source<Executor, std::decay_t<Input>>(std::forward<Input>(input)),
-        Parts::each(std::forward<F>(fn), std::forward<More>(more)...));
+        Parts::each(options, std::forward<F>(fn), std::forward<More>(more)...));
   }
   template <class F, class Input, class... More>
+    requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   auto itermap_batches(F&& fn, Input&& input, More&&... more) {
+    return itermap_batches(TaskOptions{}, std::forward<F>(fn), std::forward<Input>(input),
+               std::forward<More>(more)...);
+  }
+  template <class F, class Input, class... More>
+  auto itermap_batches(TaskOptions options, F&& fn, Input&& input, More&&... more) {
     detail::check_temporaries<F, Input, More...>();
     using Parts = detail::MapParts<Executor, More...>;
     return detail::iterate<true, Executor>(
         engine_, iter_window(), Parts::iter_options(more...),
         detail::make_source<Executor, std::decay_t<Input>>(std::forward<Input>(input)),
-        Parts::each(std::forward<F>(fn), std::forward<More>(more)...));
+        Parts::each(options, std::forward<F>(fn), std::forward<More>(more)...));
   }
 
   // Waits until nothing is queued or active; for as many callers as like. would-deadlock from a job of

@@ -92,13 +92,24 @@ class BasicCoroutineExecutor {
   // On a job's error the results before it come first, then the error; on an error of the input it
   // comes at once. Both cancel and join what the stream has running, and go to the reader alone, not
   // to the scope's policy. (Executor.map)
+  // TaskOptions, if given, are those of every job.
   template <class F, class... Inputs>
+    requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   auto map(F&& function, Inputs&&... inputs) {
-    return stream(true, std::forward<F>(function), std::forward<Inputs>(inputs)...);
+    return map(TaskOptions{}, std::forward<F>(function), std::forward<Inputs>(inputs)...);
   }
   template <class F, class... Inputs>
+  auto map(TaskOptions options, F&& function, Inputs&&... inputs) {
+    return stream(true, options, std::forward<F>(function), std::forward<Inputs>(inputs)...);
+  }
+  template <class F, class... Inputs>
+    requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   auto map_unordered(F&& function, Inputs&&... inputs) {
-    return stream(false, std::forward<F>(function), std::forward<Inputs>(inputs)...);
+    return map_unordered(TaskOptions{}, std::forward<F>(function), std::forward<Inputs>(inputs)...);
+  }
+  template <class F, class... Inputs>
+  auto map_unordered(TaskOptions options, F&& function, Inputs&&... inputs) {
+    return stream(false, options, std::forward<F>(function), std::forward<Inputs>(inputs)...);
   }
 
   // Runs before each job, in its slot: a plain function or a coroutine. If it throws, the job fails
@@ -153,11 +164,11 @@ class BasicCoroutineExecutor {
   }
 
   template <class F, class... Inputs>
-  auto stream(bool ordered, F&& function, Inputs&&... inputs) {
+  auto stream(bool ordered, const TaskOptions& options, F&& function, Inputs&&... inputs) {
     static_assert(sizeof...(Inputs) > 0, "coroexec: map needs an input after the function");
     detail::check_temporaries<F>();
     return detail::map_stream<detail::ResultElement, Executor>(
-        engine_, engine_->max_active(), ordered, std::forward<F>(function),
+        engine_, engine_->max_active(), ordered, options, std::forward<F>(function),
         std::forward<Inputs>(inputs)...);
   }
 

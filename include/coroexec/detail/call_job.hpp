@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -55,6 +56,18 @@ class AwaitableCall {
 
  private:
   asio::awaitable<T, Ex> operation_;
+};
+
+// The options of all jobs of a stream: the name is copied when the call is made.
+class EachTaskOptions {
+ public:
+  EachTaskOptions() = default;
+  explicit EachTaskOptions(const TaskOptions& options) : name_(options.name), timeout_(options.timeout) {}
+  TaskOptions get() const noexcept { return {.name = name_, .timeout = timeout_}; }
+
+ private:
+  std::string name_;
+  std::chrono::nanoseconds timeout_ = no_timeout;
 };
 
 template <class Ex, class F, class... Args>

@@ -59,14 +59,15 @@ asio::awaitable<T, Ex> exec_job(Ref<BasicEngine<Ex>> engine, Ref<ResultJob<T, Ex
 template <class Ex, class F, class... Callback>
 class EachJob {
  public:
-  EachJob(F function, Callback... callback)
-      : function_(std::move(function)), callback_(std::move(callback)...) {}
+  EachJob(const TaskOptions& options, F function, Callback... callback)
+      : options_(options), function_(std::move(function)), callback_(std::move(callback)...) {}
 
   template <class E>
   auto operator()(BasicEngine<Ex>& engine, E&& element) {
     return std::apply(
         [&](auto&... callback) {
-          return make_job<Ex>(engine, TaskOptions{}, with_callback<Ex>(F(function_), Callback(callback)...),
+          return make_job<Ex>(engine, options_.get(),
+                              with_callback<Ex>(F(function_), Callback(callback)...),
                               std::forward<E>(element));
         },
         callback_);
@@ -76,6 +77,7 @@ class EachJob {
   using Job = decltype(std::declval<EachJob&>()(std::declval<BasicEngine<Ex>&>(), std::declval<E>()));
 
  private:
+  EachTaskOptions options_;
   F function_;
   std::tuple<Callback...> callback_;
 };
@@ -93,16 +95,17 @@ struct MapParts {
   static constexpr bool has_tag = ((is_getres<More> || is_iter_options<More>) || ...);
 
   template <std::size_t... I, class F, class Tuple>
-  static auto each_of(std::index_sequence<I...>, F&& function, Tuple&& more) {
+  static auto each_of(std::index_sequence<I...>, const TaskOptions& options, F&& function,
+                      Tuple&& more) {
     using Function = std::decay_t<F>;
     return EachJob<Ex, Function, std::decay_t<std::tuple_element_t<I, std::tuple<More...>>>...>(
-        std::forward<F>(function), std::get<I>(std::move(more))...);
+        options, std::forward<F>(function), std::get<I>(std::move(more))...);
   }
   template <class F>
-  static auto each(F&& function, More... more) {
+  static auto each(const TaskOptions& options, F&& function, More... more) {
     constexpr std::size_t callbacks = sizeof...(More) - (has_tag ? 1 : 0);
     static_assert(callbacks <= 2, "coroexec: at most a callback and its context follow the input");
-    return each_of(std::make_index_sequence<callbacks>(), std::forward<F>(function),
+    return each_of(std::make_index_sequence<callbacks>(), options, std::forward<F>(function),
                    std::tuple<More...>(std::forward<More>(more)...));
   }
 

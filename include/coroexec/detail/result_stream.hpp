@@ -282,14 +282,15 @@ class CallEach {
   };
 
  public:
-  explicit CallEach(F function) : function_(hold(std::move(function))) {}
+  CallEach(const TaskOptions& options, F function)
+      : options_(options), function_(hold(std::move(function))) {}
 
   template <class... E>
   auto operator()(BasicEngine<Ex>& engine, E&&... element) {
     if constexpr (copied)
-      return make_job<Ex>(engine, TaskOptions{}, function_, std::forward<E>(element)...);
+      return make_job<Ex>(engine, options_.get(), function_, std::forward<E>(element)...);
     else
-      return make_job<Ex>(engine, TaskOptions{}, Caller{function_}, std::forward<E>(element)...);
+      return make_job<Ex>(engine, options_.get(), Caller{function_}, std::forward<E>(element)...);
   }
 
   template <class... E>
@@ -310,6 +311,7 @@ class CallEach {
     else
       return std::make_shared<Shared>(std::move(function));
   }
+  EachTaskOptions options_;
   std::conditional_t<copied, F, std::shared_ptr<Shared>> function_;
 };
 
@@ -343,14 +345,14 @@ using source_element_t = typename source_element<std::decay_t<Given>>::type;
 
 // The stream behind map, map_unordered and itermap.
 template <template <class> class Element, class Ex, class F, class... Given>
-auto map_stream(Ref<BasicEngine<Ex>> engine, std::size_t window, bool ordered, F&& function,
-                Given&&... given) {
+auto map_stream(Ref<BasicEngine<Ex>> engine, std::size_t window, bool ordered,
+                const TaskOptions& options, F&& function, Given&&... given) {
   using Function = std::decay_t<F>;
   using R = job_result_t<Ex, Function, source_element_t<Given>...>;
   return make_stream<Ex, R, Element>(
       std::move(engine), EngineConfig{}, window, ordered,
       make_source<Ex, std::decay_t<Given>...>(std::forward<Given>(given)...),
-      CallEach<Ex, Function>(std::forward<F>(function)));
+      CallEach<Ex, Function>(options, std::forward<F>(function)));
 }
 
 }  // namespace coroexec::detail
