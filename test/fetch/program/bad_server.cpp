@@ -23,8 +23,10 @@ asio::awaitable<void> send(tcp::socket& socket, std::string text) {
 }
 
 // Ends when the client has gone: the write throws then.
-asio::awaitable<void> send_without_end(tcp::socket& socket, std::string text) {
-  for (;;) co_await asio::async_write(socket, asio::buffer(text), asio::use_awaitable);
+asio::awaitable<void> send_without_end(tcp::socket& socket, const std::string& text) {
+  std::string block;
+  while (block.size() < 8192) block += text;
+  for (;;) co_await asio::async_write(socket, asio::buffer(block), asio::use_awaitable);
 }
 
 asio::awaitable<void> wait_for_client_to_go(tcp::socket& socket) {

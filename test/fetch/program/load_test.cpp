@@ -78,7 +78,7 @@ TEST_F(LoadTest, EveryLineIsAccountedForWhenOneInAHundredFailsInEachWay) {
     ++expected[way < count ? ways[way].second : ""];
   }
   const Ended run =
-      run_program({"--concurrency", "1000", "--timeout", "3", "--retries", "1", "--retry-delay",
+      run_program({"--concurrency", "1000", "--timeout", "6", "--retries", "1", "--retry-delay",
                    "10ms", "--max-body", "64K", "--cacert", nginx.authority()},
                   list);
   print(run);
