@@ -20,9 +20,7 @@ install(FILES ${PROJECT_BINARY_DIR}/coroexec-config.cmake ${PROJECT_BINARY_DIR}/
 file(RELATIVE_PATH COROEXEC_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 string(REGEX REPLACE "/$" "" COROEXEC_PC_PREFIX ${COROEXEC_PC_PREFIX})
 if(NOT BUILD_SHARED_LIBS)
-  # Who links the archive must know it, and has no other library to bring the threads in.
   set(COROEXEC_PC_CFLAGS " -DCOROEXEC_STATIC")
-  set(COROEXEC_PC_LIBS " -pthread")
 endif()
 configure_file(cmake/coroexec.pc.in ${PROJECT_BINARY_DIR}/coroexec.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/coroexec.pc

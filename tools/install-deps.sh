@@ -24,8 +24,8 @@ as_root() {
 }
 
 apt_get() {
-  # The suspended one is Ubuntu's dialogue about services to restart.
-  as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -qq -o Dpkg::Use-Pty=0 "$@" < /dev/null
+  # NEEDRESTART: Ubuntu's dialogue about services to restart. dpkg's progress goes nowhere, errors are shown.
+  as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -qq -o Dpkg::Use-Pty=0 "$@" < /dev/null > /dev/null
 }
 
 known() { [[ $(apt-cache policy "$1" 2> /dev/null) == *Candidate:\ [0-9]* ]]; }
