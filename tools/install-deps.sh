@@ -61,13 +61,14 @@ need() {
 
 # Boost's headers, 1.81 or newer, under one of the folders that CMake will look in.
 have_boost() {
-  local folder version given
+  local folder version number given
   IFS=: read -ra given <<< "${BOOST_ROOT-}:${Boost_ROOT-}:${CMAKE_PREFIX_PATH-}"
   for folder in "${given[@]}" "$deps/boost/usr" /usr/local /usr; do
     [[ $folder ]] || continue
     for version in "$folder"{,/include}/boost/version.hpp; do
       [[ -f $version ]] || continue
-      (($(sed -nE 's/^#define BOOST_VERSION ([0-9]+).*/\1/p' "$version") < 108100)) || return 0
+      number=$(sed -nE 's/^#define BOOST_VERSION ([0-9]+).*/\1/p' "$version")
+      ((number >= 108100)) && return
     done
   done
   return 1
@@ -83,7 +84,11 @@ install_boost() {
   )
   package=$(awk '$1 >= 81 { print $2; exit }' <<< "$package")
   [[ $package ]] || die "the package sources have no Boost 1.81 or newer; give its folder by BOOST_ROOT"
-  install "$package" && return
+  # Tried out first: an older Boost conflicts with this one, and is not ours to remove.
+  if apt-get install -s --no-install-recommends --no-remove "$package" > /dev/null 2>&1; then
+    install "$package" || die "could not install $package"
+    return
+  fi
   version=$(apt-cache depends "$package" | sed -nE 's/.*libboost(1\.[0-9]+)-dev.*/\1/p' | head -n 1)
   [[ $package == libboost-dev ]] || version=${package//[^0-9.]/}
   echo "install-deps: $package cannot be installed beside the Boost that is there; unpacking its headers" \
