@@ -22,14 +22,8 @@ Result not_begun(std::uint64_t line, const std::string& text) {
 
 }  // namespace
 
-Crawl::Crawl(asio::any_io_executor executor, const Options& options, UrlSource& source,
-             Fetcher& fetcher, Reporter& reporter)
-    : options_(options),
-      source_(source),
-      fetcher_(fetcher),
-      reporter_(reporter),
-      deadlines_(executor,
-                 {.size = coroexec::unlimited, .threading = coroexec::Threading::single}) {}
+Crawl::Crawl(const Options& options, UrlSource& source, Fetcher& fetcher, Reporter& reporter)
+    : options_(options), source_(source), fetcher_(fetcher), reporter_(reporter) {}
 
 asio::awaitable<void> Crawl::run() {
   const coroexec::PoolOptions limits{.size = options_.concurrency,
@@ -46,7 +40,8 @@ asio::awaitable<void> Crawl::run() {
 asio::awaitable<void> Crawl::report_results(coroexec::AioPool& pool) {
   pool_ = &pool;
   const auto fetch = [this](Request request) { return fetch_one(std::move(request)); };
-  auto results = pool.itermap(fetch, std::ref(source_));
+  const coroexec::TaskOptions limit{.timeout = options_.timeout};
+  auto results = pool.itermap(limit, fetch, std::ref(source_));
   while (auto result = co_await results.next()) {
     if (!*result) continue;  // cancelled before its start; report_not_begun() tells it
     const auto line = (*result)->line;
@@ -60,15 +55,7 @@ asio::awaitable<Result> Crawl::fetch_one(Request request) {
   Result result = not_begun(request.line, request.text);
   if (!stopping_) {
     ++running_;
-    const auto fetch = [&]() -> asio::awaitable<void> {
-      result = co_await fetcher_.fetch(request);
-    };
-    const coroexec::TaskOptions limit{.timeout = options_.timeout};
-    try {
-      co_await deadlines_.exec(limit, fetch);
-    } catch (const boost::system::system_error&) {
-      // Cancelled; the fetch has ended all the same, and its result says so.
-    }
+    result = co_await fetcher_.fetch(request);
     --running_;
   }
   source_.release(request);

@@ -15,8 +15,7 @@ namespace fetch {
 
 class Crawl {
  public:
-  Crawl(asio::any_io_executor executor, const Options& options, UrlSource& source, Fetcher& fetcher,
-        Reporter& reporter);
+  Crawl(const Options& options, UrlSource& source, Fetcher& fetcher, Reporter& reporter);
 
   // Returns when every line taken in has its result reported, be it that it was cancelled. Throws
   // std::system_error if the list cannot be read or the results cannot be written.
@@ -36,7 +35,6 @@ class Crawl {
   UrlSource& source_;
   Fetcher& fetcher_;
   Reporter& reporter_;
-  coroexec::AioPool deadlines_;  // a stream's jobs cannot have one each, jobs handed in singly can
   coroexec::AioPool* pool_ = nullptr;
   std::size_t running_ = 0;
   bool stopping_ = false;

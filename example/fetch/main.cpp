@@ -79,7 +79,7 @@ asio::awaitable<int> fetch_all(const Options& options) {
   Fetcher fetcher(executor, options);
   // Two thousand lines of JSON would hide the demonstration.
   Reporter reporter(executor, options.demo() && terminal_out ? -1 : STDOUT_FILENO, options.trace);
-  Crawl crawl(executor, options, source, fetcher, reporter);
+  Crawl crawl(options, source, fetcher, reporter);
   Summary& summary = reporter.summary();
 
   std::optional<ProgressBar> bar;

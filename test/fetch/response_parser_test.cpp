@@ -9,6 +9,9 @@
 namespace fetch {
 namespace {
 
+constexpr std::size_t steps[] = {1, 7, 10'000};
+constexpr std::size_t long_steps[] = {1000, 16'384, 1 << 20};
+
 struct Outcome {
   std::string error;
   Response response;
@@ -45,7 +48,7 @@ Outcome parse(std::string_view text, std::size_t step = 1 << 20, bool end = fals
 }
 
 TEST(ResponseParser, ContentLength) {
-  for (const std::size_t step : {1, 7, 10'000}) {
+  for (const std::size_t step : steps) {
     const Outcome got = parse("HTTP/1.1 200 Fine\r\nContent-Length: 5\r\n\r\nhello", step);
     EXPECT_EQ(got.error, "");
     EXPECT_EQ(got.response.status, 200);
@@ -57,7 +60,7 @@ TEST(ResponseParser, ContentLength) {
 }
 
 TEST(ResponseParser, Chunked) {
-  for (const std::size_t step : {1, 7, 10'000}) {
+  for (const std::size_t step : steps) {
     const Outcome got = parse(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         "5;ext=1\r\nhello\r\n6\r\n world\r\n0\r\nTrailer: x\r\n\r\n",
@@ -127,9 +130,8 @@ TEST(ResponseParser, Garbage) {
 
 TEST(ResponseParser, AnEndlessHeaderIsRefused) {
   std::string text = "HTTP/1.1 200 OK\r\n";
-  while (text.size() < 70'000)
-    text += "X-Field: value\r\n";
-  for (const std::size_t step : {1000, 16'384, 1 << 20})
+  while (text.size() < 70'000) text += "X-Field: value\r\n";
+  for (const std::size_t step : long_steps)
     EXPECT_EQ(parse(text, step).error,
               "header-too-large: the response header is larger than 65536 bytes");
   EXPECT_EQ(parse("HTTP/1.1 200 OK\r\nX: " + std::string(70'000, 'x'), 5000).error,

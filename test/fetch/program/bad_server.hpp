@@ -35,7 +35,7 @@ namespace asio = boost::asio;
 //   /endless-header  fields without end
 //   /endless-line    a field without end
 //   /endless-hints   "103 Early Hints" without end
-//   /bomb            200 MB of zeros in 200 KB
+//   /bomb            20 MB of zeros in 100 KB
 //   /nowhere         redirects to no URL
 //   /away            redirects to /seen of the other name of this host
 //   /seen            200 with the request's header as its body

@@ -35,10 +35,10 @@ TEST(BadServerTest, EveryFaultIsOneClearResultAndTheOthersGoOn) {
       {"/brotli", "decode", "Content-Encoding \"br\" is not supported", 1},
       {"/garbage", "protocol", "the response is no HTTP: ", 1},
       {"/bad-chunk", "protocol", "the response body is damaged: bad chunk", 1},
-      {"/stall", "timeout", "not done within --timeout (1 s), at the end waiting for the response",
+      {"/stall", "timeout", "not done within --timeout (3 s), at the end waiting for the response",
        1},
       {"/stall-body", "timeout",
-       "not done within --timeout (1 s), at the end waiting for the response", 1},
+       "not done within --timeout (3 s), at the end waiting for the response", 1},
       {"/endless-body", "body-too-large", "the body is larger than --max-body, 1048576 bytes", 1},
       {"/endless-stream", "body-too-large", "the body is larger than --max-body, 1048576 bytes", 1},
       {"/endless-header", "header-too-large", "the response header is larger than 65536 bytes", 1},
@@ -57,7 +57,7 @@ TEST(BadServerTest, EveryFaultIsOneClearResultAndTheOthersGoOn) {
   std::string list;
   for (const auto& test : cases) list += server.url(test.path) + "\n";
   const Ended run = run_program(
-      {"--timeout", "1", "--retries", "1", "--retry-delay", "1ms", "--max-body", "1M"}, list);
+      {"--timeout", "3", "--retries", "1", "--retry-delay", "1ms", "--max-body", "1M"}, list);
   EXPECT_EQ(run.status, 1);
   EXPECT_EQ(run.results.size(), std::size(cases));
   std::int64_t line = 0;
