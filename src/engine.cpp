@@ -19,7 +19,6 @@ struct Engine::Effects {
   Worker* resume = nullptr;
   QueueNode* handler = nullptr;  // of `resume`
   std::size_t admit = 0;
-  bool turn_away = false;
   bool cancels = false;
   bool retire = false;
   bool start_failed = false;
@@ -88,10 +87,23 @@ Engine::Engine(const EngineConfig& config, bool threads, ContextService& service
   service.add(*this);
 }
 
-Engine::~Engine() {
-  if (!service_) return;
-  service_->remove(*this);
-  if (queue_) service_->release_queue(*queue_);
+Engine::~Engine() = default;
+
+// A task handle may be the last to hold an engine, when the context is long gone or about to go: so
+// everything of the context is given back as soon as the face has closed and no coroutine is left.
+void Engine::detach_if_over() noexcept {
+  ContextService* service = nullptr;
+  RunQueue* queue = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    if (phase_ != Phase::closed || held_ > 0 || !admission_.idle() || !service_) return;
+    service = std::exchange(service_, nullptr);
+    queue = std::exchange(queue_, nullptr);
+    forget_context_locked();
+  }
+  forget_user_code();
+  service->remove(*this);
+  if (queue) service->release_queue(*queue);
 }
 
 std::uint64_t Engine::next_id() noexcept {
@@ -167,6 +179,7 @@ bool Engine::end_wait(TaskBase* job, bool let_in) {
     else after_change_locked(effects);
   }
   effects.carry_out(*this);
+  if (!accepted) detach_if_over();
   return accepted;
 }
 
@@ -229,6 +242,7 @@ Worker& Engine::new_worker() {
   worker.queue = queue_;
   worker.job = nullptr;
   worker.started = worker.gone = worker.is_body = worker.woken = false;
+  ++held_;
   return worker;
 }
 
@@ -253,7 +267,7 @@ TaskBase* Engine::start_next_locked(Worker& worker, Effects& effects) {
 TaskBase* Engine::advance(Worker& worker) noexcept {
   TaskBase* const ended = worker.job;
   if (ended) ended->drop_payload();
-  const bool aborted = ended && ended->error_ && ended->cancel_reason != CancelReason::none &&
+  const bool aborted = ended && ended->error_ && ended->cancel_reason.load(std::memory_order_relaxed) != CancelReason::none &&
                        is_cancelled(ended->error_);
   Effects effects;
   TaskBase* next = nullptr;
@@ -262,7 +276,7 @@ TaskBase* Engine::advance(Worker& worker) noexcept {
     if (worker.woken) worker.woken = wake_pending_ = false;
     if (ended) finish_locked(worker, *ended, aborted, effects);
     next = start_next_locked(worker, effects);
-    if (ended) after_change_locked(effects);
+    after_change_locked(effects);
   }
   effects.carry_out(*this);
   if (ended) {
@@ -278,15 +292,19 @@ bool Engine::worker_may_go(Worker& worker) const noexcept {
 }
 
 void Engine::park(Worker& worker, QueueNode& handler) noexcept {
+  Effects effects;
   {
     std::lock_guard lock(mutex_);
-    if (phase_ != Phase::closed && !start_allowed_locked()) {
+    if (phase_ == Phase::closed || start_allowed_locked()) {
+      effects.resume = &worker;
+      effects.handler = &handler;
+    } else {
       worker.parked = &handler;
       idle_.push_front(worker);
-      return;
+      retire_if_idle_locked(effects);
     }
   }
-  schedule(worker, handler);
+  effects.carry_out(*this);
 }
 
 // Nothing is left of a worker's coroutine: it ended, was destroyed in the middle of its job, or never
@@ -309,6 +327,7 @@ void Engine::worker_gone(Worker& worker) noexcept {
     recyclable = !worker.cancel_queued;
     if (service_ && worker.started) wake_worker_locked(effects);
     after_change_locked(effects);
+    retire_if_idle_locked(effects);
   }
   effects.carry_out(*this);
   if (recyclable) recycle(worker);
@@ -318,10 +337,20 @@ void Engine::worker_gone(Worker& worker) noexcept {
 }
 
 void Engine::recycle(Worker& worker) noexcept {
-  if (!service_) return;
-  if (worker.queue && worker.queue != queue_) service_->release_queue(*worker.queue);
-  worker.engine = nullptr;
-  service_->release_worker(worker);
+  ContextService* service = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    service = service_;  // stays while workers are held
+    if (service && worker.queue && worker.queue != queue_) service->release_queue(*worker.queue);
+    worker.engine = nullptr;
+  }
+  if (!service) return;
+  service->release_worker(worker);
+  {
+    std::lock_guard lock(mutex_);
+    --held_;
+  }
+  detach_if_over();
 }
 
 // ---- the end of a job
@@ -342,8 +371,10 @@ void Engine::finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects&
   if (due_.linked(worker)) due_.remove(worker);
   worker.job = nullptr;
   job.worker_ = nullptr;
-  if (job.is_body)
-    --bodies_;
+  if (job.is_body && job.error_is_owned)
+    --pumps_;
+  else if (job.is_body)
+    body_running_ = false;
   else
     admission_.finished(), ++executed_;
   const TaskState state = !job.error_ ? TaskState::succeeded
@@ -386,14 +417,21 @@ void Engine::after_change_locked(Effects& effects) noexcept {
   if (phase_ == Phase::open) effects.admit += admission_.admit_waiting();
   if (!admission_.idle()) return;
   effects.waiters.append(joiners_.take_all());
-  if (bodies_ == 0) effects.waiters.append(scope_end_.take_all());
+  if (scope_over_locked()) effects.waiters.append(scope_end_.take_all());
+  // Nobody in the scope is left to read what a pump would still bring.
+  if (scoped_ && !body_running_ && pumps_ > 0)
+    for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker))
+      request_cancel_locked(*worker->job, CancelReason::scope, effects);
   if (armed_ != Time::max() && scope_deadline_ == Time::max()) {
     armed_ = rate_wake_ = Time::max();
     if (service_) cancel_timer();
   }
-  // A parked coroutine counts as work to Asio: run() of a context whose executor has nothing to do
-  // must be able to return. While a body runs, its scope is waited for anyway.
-  if (bodies_ == 0 && !idle_.empty() && !retire_posted_ && service_)
+}
+
+// A parked coroutine counts as work to Asio: run() of a context whose executor has nothing to do must
+// be able to return. While a body runs, its scope is waited for anyway.
+void Engine::retire_if_idle_locked(Effects& effects) noexcept {
+  if (scope_over_locked() && !idle_.empty() && !retire_posted_ && service_)
     retire_posted_ = effects.retire = true;
 }
 
@@ -402,7 +440,7 @@ void Engine::on_retire() noexcept {
   {
     std::lock_guard lock(mutex_);
     retire_posted_ = false;
-    if (admission_.idle() && bodies_ == 0) retired = idle_.take_all();
+    if (scope_over_locked()) retired = idle_.take_all();
   }
   // Dropping the handler destroys the coroutine, which ends in worker_ended().
   while (auto* worker = retired.pop_front()) std::exchange(worker->parked, nullptr)->drop();
@@ -412,7 +450,8 @@ void Engine::on_retire() noexcept {
 
 bool Engine::request_cancel_locked(TaskBase& job, CancelReason reason, Effects& effects) noexcept {
   if (job.state_.load(std::memory_order_relaxed) != TaskState::running) return false;
-  if (job.cancel_reason == CancelReason::none) job.cancel_reason = reason;
+  if (job.cancel_reason.load(std::memory_order_relaxed) == CancelReason::none)
+    job.cancel_reason.store(reason, std::memory_order_relaxed);
   job.cancel_requested.store(true, std::memory_order_relaxed);
   if (!due_.linked(*job.worker_)) due_.push_back(*job.worker_);
   effects.cancels = true;
@@ -456,7 +495,7 @@ void Engine::cancel_everything_locked(CancelReason reason, Effects& effects) noe
 void Engine::stop_locked(CancelReason reason, Effects& effects) noexcept {
   if (phase_ < Phase::stopping) phase_ = Phase::stopping;
   cancel_everything_locked(reason, effects);
-  effects.turn_away = true;
+  effects.admit += admission_.admit_all();
   after_change_locked(effects);
 }
 
@@ -473,7 +512,7 @@ void Engine::cancel_all(CancelReason reason, std::exception_ptr error) {
 std::vector<Ref<TaskBase>> Engine::cancel_jobs() {
   Effects effects;
   std::vector<Ref<TaskBase>> jobs;
-  TaskBase* const own = own_job_of_caller();
+  const Ref<TaskBase> own = own_job_of_caller();
   {
     std::lock_guard lock(mutex_);
     jobs.reserve(admission_.queued() + admission_.active());
@@ -482,7 +521,7 @@ std::vector<Ref<TaskBase>> Engine::cancel_jobs() {
       cancel_queued_locked(*job, CancelReason::handle, make_cancelled(), effects);
     }
     for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker)) {
-      if (worker->is_body || worker->job == own) continue;
+      if (worker->is_body || worker->job == own.get()) continue;
       jobs.emplace_back(worker->job);
       request_cancel_locked(*worker->job, CancelReason::handle, effects);
     }
@@ -556,7 +595,10 @@ void Engine::start_body(TaskBase& body, Worker& worker) {
     std::lock_guard lock(mutex_);
     body.retain();
     body.is_body = worker.is_body = true;
-    ++bodies_;
+    if (body.error_is_owned)
+      ++pumps_;
+    else
+      scoped_ = body_running_ = true;
     body.state_.store(TaskState::running, std::memory_order_relaxed);
     body.worker_ = &worker;
     worker.job = &body;
@@ -570,7 +612,7 @@ void Engine::shut() noexcept {
   {
     std::lock_guard lock(mutex_);
     if (phase_ == Phase::open) phase_ = Phase::shut;
-    effects.turn_away = true;
+    effects.admit += admission_.admit_all();
   }
   effects.carry_out(*this);
 }
@@ -578,18 +620,20 @@ void Engine::shut() noexcept {
 void Engine::close() noexcept {
   Effects effects;
   IntrusiveList<Worker, &Worker::link> idle;
+  Ref<TaskBase> parent;  // released without the lock
   {
     std::lock_guard lock(mutex_);
     phase_ = Phase::closed;
+    std::swap(parent, parent_);
     cancel_everything_locked(CancelReason::scope, effects);
-    effects.turn_away = true;
+    effects.admit += admission_.admit_all();
     scope_deadline_ = Time::max();
     after_change_locked(effects);
     idle = idle_.take_all();
-    effects.retire = false;
   }
   effects.carry_out(*this);
   while (auto* worker = idle.pop_front()) std::exchange(worker->parked, nullptr)->drop();
+  detach_if_over();
 }
 
 // As close(), but what runs is not told: its operations' services may be gone. Its coroutines are
@@ -597,9 +641,11 @@ void Engine::close() noexcept {
 void Engine::abandon() noexcept {
   Effects effects;
   IntrusiveList<Worker, &Worker::link> idle;
+  Ref<TaskBase> parent;
   {
     std::lock_guard lock(mutex_);
     phase_ = Phase::closed;
+    std::swap(parent, parent_);
     cancel_everything_locked(CancelReason::dropped, effects);
     idle = idle_.take_all();
   }
@@ -608,9 +654,13 @@ void Engine::abandon() noexcept {
   effects.cancels = false;
   effects.carry_out(*this);
   while (auto* worker = idle.pop_front()) std::exchange(worker->parked, nullptr)->drop();
-  forget_context();
-  service_ = nullptr;
-  queue_ = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    service_ = nullptr;
+    queue_ = nullptr;
+    forget_context_locked();
+  }
+  forget_user_code();
 }
 
 // ---- time
@@ -641,7 +691,7 @@ void Engine::on_timer() noexcept {
       request_cancel_locked(*job, CancelReason::deadline, effects);
     if (scope_deadline_ <= now) {
       scope_deadline_ = Time::max();
-      if (!first_error_ && (bodies_ > 0 || !admission_.idle()))
+      if (!first_error_ && !scope_over_locked())
         first_error_ = make_error(errc::timed_out,
                                   label() + " exceeded its timeout of " + milliseconds(timeout_));
       stop_locked(CancelReason::scope, effects);
@@ -658,18 +708,23 @@ void Engine::on_timer() noexcept {
 
 // ---- waits that could never end
 
-TaskBase* Engine::own_job_of_caller() const noexcept {
-  Worker* worker = current_worker();
-  for (TaskBase* job = worker ? worker->job : nullptr; job; job = job->engine().parent_.get())
-    if (&job->engine() == this) return job->is_body ? nullptr : job;
-  return nullptr;
+Ref<TaskBase> Engine::parent() const noexcept {
+  std::lock_guard lock(mutex_);
+  return parent_;
 }
 
-Engine::BlockedJob::BlockedJob(Engine& engine, TaskBase* target)
-    : engine_(engine), job_(engine.own_job_of_caller()), target_(target) {
+// An engine that outlives the job it was made in has no parent any more.
+Ref<TaskBase> Engine::own_job_of_caller() const noexcept {
+  Worker* worker = current_worker();
+  Ref<TaskBase> job(worker ? worker->job : nullptr);
+  for (; job && !job->done(); job = job->engine().parent())
+    if (&job->engine() == this) return job->is_body ? Ref<TaskBase>() : job;
+  return {};
+}
+
+Engine::BlockedJob::BlockedJob(Engine& engine, Condition over, std::string_view what)
+    : engine_(engine), job_(engine.own_job_of_caller()), over_(over) {
   if (!job_) return;
-  if (job_.get() == target)
-    throw_error(errc::would_deadlock, job_->label() + " of " + engine.label() + " waits for itself");
   std::lock_guard lock(engine.mutex_);
   engine.blocked_.push_back(*this);
   ++engine.blocked_count_;
@@ -677,8 +732,7 @@ Engine::BlockedJob::BlockedJob(Engine& engine, TaskBase* target)
   engine.blocked_.remove(*this);
   --engine.blocked_count_;
   throw_error(errc::would_deadlock,
-              job_->label() + " of " + engine.label() +
-                  (target ? " waits for " + target->label() : std::string(" waits for room")) +
+              job_->label() + " of " + engine.label() + " waits for " + std::string(what) +
                   ", but all " + std::to_string(engine.admission_.active()) +
                   " slots are held by jobs that wait for this " + std::string(engine.kind_) +
                   ": none of them could ever go on");
@@ -702,7 +756,7 @@ bool Engine::deadlocked_locked() noexcept {
     wait->job_->counted_as_blocked = false;
   std::size_t jobs = 0;
   for (auto* wait = blocked_.front(); wait; wait = blocked_.next(*wait)) {
-    if (wait->target_ && wait->target_->done()) continue;
+    if (wait->over_()) continue;
     if (!std::exchange(wait->job_->counted_as_blocked, true)) ++jobs;
   }
   return jobs == active;
@@ -766,7 +820,6 @@ std::exception_ptr Engine::take_error() {
 void Engine::Effects::carry_out(Engine& engine) noexcept {
   if (resume || start || retire || start_failed) send_for_worker(engine);
   if (admit) engine.admit(admit);
-  if (turn_away) engine.turn_submitters_away();
   waiters.complete();
   if (cancels) engine.deliver_cancels();
   while (auto* job = settled.pop_front()) {

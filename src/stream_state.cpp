@@ -12,6 +12,11 @@ StreamState::~StreamState() {
   for (auto* job : in_order_) job->release();
 }
 
+bool StreamState::closed() const {
+  std::lock_guard lock(mutex());
+  return closed_;
+}
+
 bool StreamState::has_room() const {
   std::lock_guard lock(mutex());
   return room_locked();

@@ -173,9 +173,9 @@ class BasicAioPool {
 
   // Waits until nothing is queued or active; for as many callers as like. would-deadlock from a job of
   // this pool. operation_aborted if cancelled. With a limit: timed-out, naming what still runs.
-  awaitable<void> join() { return engine_->join(); }
+  awaitable<void> join() { return Engine::join(engine_); }
   awaitable<void> join(std::chrono::nanoseconds limit) {
-    return engine_->join(detail::deadline_in(limit));
+    return Engine::join(engine_, detail::deadline_in(limit));
   }
 
   // Cancels these jobs, or all but the caller's own, waits until they have ended, and tells how

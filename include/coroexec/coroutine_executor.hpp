@@ -122,14 +122,14 @@ class BasicCoroutineExecutor {
   // Waits until nothing is queued or active; does not close. Rethrows the scope's error, once. Throws
   // would-deadlock from a job of this executor; operation_aborted if cancelled, while the jobs go on.
   // With a limit: timed-out when that has passed, naming the jobs that still run.
-  awaitable<void> join() { return engine_->join(); }
+  awaitable<void> join() { return Engine::join(engine_); }
   awaitable<void> join(std::chrono::nanoseconds limit) {
-    return engine_->join(detail::deadline_in(limit));
+    return Engine::join(engine_, detail::deadline_in(limit));
   }
 
   // Takes no more jobs, then joins. Without `wait` it cancels what is queued and active first, and
   // throws operation_aborted if any job ended cancelled.
-  awaitable<void> shutdown(bool wait = true) { return engine_->shutdown(wait); }
+  awaitable<void> shutdown(bool wait = true) { return Engine::shutdown(engine_, wait); }
 
   // Cancels every job and the scope's body, and takes no more jobs. Does not wait.
   void cancel() { engine_->cancel_all(detail::CancelReason::handle, detail::make_cancelled()); }

@@ -38,6 +38,7 @@ struct Handover final : CompletionSink {
   WaitList writer;  // for somebody who wants one
   std::optional<T> element;
   bool wanted = false;
+  bool closed = false;  // the reader has gone
   bool over = false;
 };
 
@@ -57,6 +58,7 @@ class Yield {
     {
       detail::WaitList::Taken to_wake;
       std::lock_guard lock(mutex);
+      if (handover->closed) detail::throw_cancelled();  // also to a body that took its cancel back
       handover->element.emplace(std::move(value));
       handover->wanted = false;
       to_wake.append(handover->reader.take_all());
@@ -75,7 +77,12 @@ class GeneratedStream final : public Stream<T, Ex> {
  public:
   explicit GeneratedStream(Body body) : body_(std::in_place, std::move(body)) {}
   ~GeneratedStream() override {
-    if (engine_) engine_->close();
+    if (!engine_) return;
+    {
+      std::lock_guard lock(engine_->mutex());
+      handover_->closed = true;
+    }
+    engine_->close();
   }
 
   asio::awaitable<std::optional<T>, Ex> next() override {
@@ -96,6 +103,10 @@ class GeneratedStream final : public Stream<T, Ex> {
     if (!engine_) co_return;
     const bool throws = co_await asio::this_coro::throw_if_cancelled();
     co_await asio::this_coro::throw_if_cancelled(false);
+    {
+      std::lock_guard lock(engine_->mutex());
+      handover_->closed = true;
+    }
     engine_->cancel(*job_, CancelReason::scope);
     const auto over = [h = handover_.get()] { return h->over; };
     while (!co_await wait_until<Ex>(handover_->reader, engine_->mutex(), Condition(over))) {

@@ -24,7 +24,9 @@ template <class Ex>
 asio::awaitable<void, Ex> wait_for_job(Ref<TaskBase> job) {
   if (job->done()) co_return;
   auto& engine = job->engine();
-  Engine::BlockedJob blocked(engine, job.get());
+  if (engine.own_job_of_caller().get() == job.get())
+    throw_error(errc::would_deadlock, job->label() + " of " + engine.label() + " waits for itself");
+  Engine::BlockedJob blocked(engine, job->is_done(), job->label());
   const auto ready = [target = job.get()] { return target->done(); };
   if (!co_await wait_until<Ex>(engine.waiters_of(*job), engine.mutex(), Condition(ready))) throw_cancelled();
 }

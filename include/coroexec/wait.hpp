@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <boost/asio/bind_executor.hpp>
 #include <cstddef>
 #include <deque>
 #include <memory>
@@ -32,12 +33,14 @@ template <class T, class Ex>
 class TaskWatch {
  public:
   // A callback a task, which keeps the watch alive until that task is done.
-  static std::shared_ptr<TaskWatch> make(std::vector<BasicTask<T, Ex>> tasks) {
+  // It runs where the waiting is done: the tasks' own contexts may go first.
+  static std::shared_ptr<TaskWatch> make(std::vector<BasicTask<T, Ex>> tasks, const Ex& executor) {
     auto watch = std::make_shared<TaskWatch>();
     watch->tasks = std::move(tasks);
     watch->running = watch->tasks.size();
     for (std::size_t i = 0; i < watch->tasks.size(); ++i)
-      watch->tasks[i].async_wait([watch, i](boost::system::error_code) { watch->completed(i); });
+      watch->tasks[i].async_wait(asio::bind_executor(
+          executor, [watch, i](boost::system::error_code) { watch->completed(i); }));
     return watch;
   }
 
@@ -65,8 +68,8 @@ class TaskWatch {
 template <class T, class Ex>
 asio::awaitable<WaitResult<T, Ex>, Ex> wait_for_tasks(std::vector<BasicTask<T, Ex>> tasks,
                                                       WaitOptions options) {
-  auto watch = TaskWatch<T, Ex>::make(tasks);
   const Ex executor = co_await asio::this_coro::executor;
+  auto watch = TaskWatch<T, Ex>::make(tasks, executor);
   Alarm<Ex> alarm(executor, watch->mutex, watch->readers, watch, deadline_in(options.timeout));
   const auto due = [&] { return alarm.rung() || watch->due_locked(options.return_when); };
   if (!co_await wait_until<Ex>(watch->readers, watch->mutex, detail::Condition(due))) throw_cancelled();
@@ -89,7 +92,7 @@ class TaskBatches final : public Stream<std::vector<Outcome<T>>, Ex> {
   asio::awaitable<std::optional<Batch>, Ex> next() override {
     typename Stream<Batch, Ex>::Turn turn(*this);
     const Ex executor = co_await asio::this_coro::executor;
-    if (!watch_) watch_ = TaskWatch<T, Ex>::make(std::move(tasks_));
+    if (!watch_) watch_ = TaskWatch<T, Ex>::make(std::move(tasks_), executor);
     auto& watch = *watch_;
     Alarm<Ex> alarm(executor, watch.mutex, watch.readers, watch_, deadline_in(timeout_));
     const auto due = [&] { return watch.over_locked() || alarm.rung() || watch.due_locked(when_); };
@@ -109,7 +112,7 @@ class TaskBatches final : public Stream<std::vector<Outcome<T>>, Ex> {
   // The tasks are somebody's: they go on.
   asio::awaitable<void, Ex> aclose() override {
     tasks_.clear();
-    watch_ = TaskWatch<T, Ex>::make({});
+    watch_ = std::make_shared<TaskWatch<T, Ex>>();
     co_return;
   }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <utility>
 
 #include "coroexec/config.hpp"
 
@@ -30,6 +31,13 @@ class COROEXEC_DECL Admission {
   // How many waiting submitters to wake now; each then holds a reservation. With a backlog they are
   // woken only when it is half empty, all that fit at once: a wake costs as much as several jobs.
   std::size_t admit_waiting() noexcept;
+
+  // Nobody is to wait any more: all get a reservation, and are refused when they use it.
+  std::size_t admit_all() noexcept {
+    const std::size_t admitted = std::exchange(waiting_, 0);
+    reserved_ += admitted;
+    return admitted;
+  }
 
   std::size_t max_active() const noexcept { return max_active_; }
   std::size_t active() const noexcept { return active_; }

@@ -18,12 +18,12 @@
 
 namespace coroexec::detail {
 
-// The executor under a job's own: what an engine made inside a job runs its jobs on.
+// The executor under a job's own, through all scopes: what an engine made inside a job runs its jobs on.
 template <class Ex>
-Ex base_executor(const Ex& executor) {
+Ex base_executor(Ex executor) {
   if constexpr (std::is_same_v<Ex, asio::any_io_executor>)
-    if (auto* job_executor = executor.template target<JobExecutor>())
-      return job_executor->queue().target();
+    while (auto* job_executor = executor.template target<JobExecutor>())
+      executor = Ex(job_executor->queue().target());
   return executor;
 }
 
@@ -48,8 +48,9 @@ class BasicEngine final : public Engine {
   awaitable<void> enter(Ref<TaskBase> job);
 
   // Until no job is queued or active, or `deadline`: then timed-out, naming those that still run.
-  awaitable<void> join(Time deadline = Time::max());
-  awaitable<void> shutdown(bool wait);
+  // Static, because the face may go meanwhile.
+  static awaitable<void> join(Ref<BasicEngine> engine, Time deadline = Time::max());
+  static awaitable<void> shutdown(Ref<BasicEngine> engine, bool wait);
 
   // Runs `body` on `owner` as a child of the scope, waits for it and for every job, whatever happens
   // meanwhile, and rethrows the scope's error. Only a cancel of the caller cancels the scope.
@@ -96,16 +97,17 @@ class BasicEngine final : public Engine {
   awaitable<void> pause(Worker& worker);
   awaitable<void> run_initialized(Job<Ex>& job);
   Channel& room();
+  bool on_own_thread(Worker& worker) const noexcept;
 
   asio::any_io_executor completion_executor() const override;
   void start_worker(Worker& worker) override;
   void schedule(Worker& worker, QueueNode& node) override;
-  void admit(std::size_t submitters) override;
-  void turn_submitters_away() noexcept override;
+  void admit(std::size_t submitters) noexcept override;
   void arm_timer(Time time) override;
   void cancel_timer() noexcept override;
   void post_retire() override;
-  void forget_context() noexcept override;
+  void forget_context_locked() noexcept override;
+  void forget_user_code() noexcept override { initializer_ = nullptr; }
 
   Ex executor_;
   std::optional<Ex> body_executor_;

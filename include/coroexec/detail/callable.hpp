@@ -69,9 +69,13 @@ using job_result_t = typename JobResult<Ex, F, Args...>::type;
 // affected, and moved() passes one on without a copy.
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
 template <class T>
+inline constexpr bool is_specialization = false;  // whose name may contain a closure's
+template <template <class...> class C, class... Args>
+inline constexpr bool is_specialization<C<Args...>> = true;
+template <class T>
 consteval bool is_closure() {
   return std::string_view(__PRETTY_FUNCTION__).find("<lambda") != std::string_view::npos &&
-         std::is_class_v<T>;
+         std::is_class_v<T> && !is_specialization<T>;
 }
 template <class T>
 inline constexpr bool is_std_function = false;

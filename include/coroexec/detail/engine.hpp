@@ -97,11 +97,11 @@ class COROEXEC_DECL Engine : public PooledObject {
   std::uint64_t executed() const;  // jobs that started and ended
 
   // A wait that only this engine can end, made by one of its own jobs, for as long as the object
-  // lives: for `target`, or for room if that is null. The last job that could move gets a
-  // would-deadlock error instead.
+  // lives. The last job that could move gets a would-deadlock error instead. `over`, asked under the
+  // mutex, tells that the wait has been satisfied already; `what` is waited for.
   class COROEXEC_DECL BlockedJob {
    public:
-    BlockedJob(Engine& engine, TaskBase* target);
+    BlockedJob(Engine& engine, Condition over, std::string_view what);
     ~BlockedJob();
     BlockedJob(const BlockedJob&) = delete;
 
@@ -109,11 +109,11 @@ class COROEXEC_DECL Engine : public PooledObject {
     friend class Engine;
     Engine& engine_;
     Ref<TaskBase> job_;
-    TaskBase* target_;
+    Condition over_;
     ListLinks<BlockedJob> link_;
   };
   // The job of this engine in which the caller runs, however deeply nested; null if in none.
-  TaskBase* own_job_of_caller() const noexcept;
+  Ref<TaskBase> own_job_of_caller() const noexcept;
 
   OptionalMutex& mutex() const noexcept { return mutex_; }
   bool threads() const noexcept { return mutex_.threads(); }
@@ -121,7 +121,9 @@ class COROEXEC_DECL Engine : public PooledObject {
   WaitList& joiners() noexcept { return joiners_; }
   WaitList& scope_end() noexcept { return scope_end_; }
   bool jobs_idle_locked() const noexcept { return admission_.idle(); }
-  bool scope_over_locked() const noexcept { return admission_.idle() && bodies_ == 0; }
+  bool scope_over_locked() const noexcept {
+    return admission_.idle() && !body_running_ && pumps_ == 0;
+  }
   bool stopped_locked() const noexcept { return phase_ >= Phase::stopping; }
   std::string_view kind() const noexcept { return kind_; }
   std::uint64_t next_id() noexcept;
@@ -144,12 +146,12 @@ class COROEXEC_DECL Engine : public PooledObject {
   // What needs the executor's type. All are called without the lock, but for the two timer calls.
   virtual void start_worker(Worker& worker) = 0;
   virtual void schedule(Worker& worker, QueueNode& node) = 0;
-  virtual void admit(std::size_t submitters) = 0;
-  virtual void turn_submitters_away() noexcept = 0;
+  virtual void admit(std::size_t submitters) noexcept = 0;
   virtual void arm_timer(Time time) = 0;
   virtual void cancel_timer() noexcept = 0;
   virtual void post_retire() = 0;
-  virtual void forget_context() noexcept = 0;
+  virtual void forget_context_locked() noexcept = 0;
+  virtual void forget_user_code() noexcept = 0;
 
   void start_body(TaskBase& body, Worker& worker);
   void arm_scope_timeout();
@@ -181,6 +183,9 @@ class COROEXEC_DECL Engine : public PooledObject {
   bool deadlocked_locked() noexcept;
   bool request_cancel_locked(TaskBase& job, CancelReason reason, Effects& effects) noexcept;
   void after_change_locked(Effects& effects) noexcept;
+  void retire_if_idle_locked(Effects& effects) noexcept;
+  void detach_if_over() noexcept;
+  Ref<TaskBase> parent() const noexcept;
   void want_timer_locked(Time time) noexcept;
   void deliver_cancels() noexcept;
   void recycle(Worker& worker) noexcept;
@@ -200,7 +205,10 @@ class COROEXEC_DECL Engine : public PooledObject {
   IntrusiveList<Worker, &Worker::link> busy_;
   std::size_t workers_ = 0;
   bool wake_pending_ = false;   // one worker has been woken and has not looked at the queue yet
-  std::size_t bodies_ = 0;      // jobs outside of the bound that run: the scope's body, pumps of streams
+  std::size_t held_ = 0;        // workers in our hands, with all that is left of their coroutines
+  bool scoped_ = false;         // has, or had, a body
+  bool body_running_ = false;
+  std::size_t pumps_ = 0;       // of streams; outside of the bound, as the body
   bool retire_posted_ = false;
 
   IntrusiveList<Worker, &Worker::due> due_;  // whose jobs are yet to be told of their cancel

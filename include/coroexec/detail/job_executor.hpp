@@ -81,7 +81,7 @@ class JobExecutor {
   }
 
   bool operator==(const JobExecutor& other) const noexcept {
-    return worker_ == other.worker_;
+    return worker_ == other.worker_ && queue_ == other.queue_;
   }
 
  private:

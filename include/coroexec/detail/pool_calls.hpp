@@ -18,13 +18,12 @@
 
 namespace coroexec::detail {
 
-// Waits for the end of `jobs`, whom it may ask to stop first, whether the caller is cancelled or not.
+// Asks `jobs` to stop and waits for their end, whether the caller is cancelled or not.
 template <class Ex>
-asio::awaitable<void, Ex> join_jobs(std::vector<Ref<TaskBase>> jobs, bool cancel_first) {
+asio::awaitable<void, Ex> cancel_and_join(std::vector<Ref<TaskBase>> jobs) {
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
-  if (cancel_first)
-    for (auto& job : jobs) job->engine().cancel(*job, CancelReason::scope);
+  for (auto& job : jobs) job->engine().cancel(*job, CancelReason::scope);
   for (auto& job : jobs) {
     auto& engine = job->engine();
     const auto done = [j = job.get()] { return j->done(); };
@@ -47,7 +46,7 @@ asio::awaitable<T, Ex> exec_job(Ref<BasicEngine<Ex>> engine, Ref<ResultJob<T, Ex
     std::vector<Ref<TaskBase>> one(1, Ref<TaskBase>(job));
     const bool throws = co_await asio::this_coro::throw_if_cancelled();
     co_await asio::this_coro::throw_if_cancelled(false);
-    co_await join_jobs<Ex>(std::move(one), true);
+    co_await cancel_and_join<Ex>(std::move(one));
     co_await asio::this_coro::throw_if_cancelled(throws);
     std::rethrow_exception(interrupted);
   }
@@ -204,7 +203,7 @@ auto map_all(Ref<BasicEngine<Ex>> engine, Source source, Each each)
     std::vector<Ref<TaskBase>> handed_in(jobs.begin(), jobs.end());
     const bool throws = co_await asio::this_coro::throw_if_cancelled();
     co_await asio::this_coro::throw_if_cancelled(false);
-    co_await join_jobs<Ex>(std::move(handed_in), true);
+    co_await cancel_and_join<Ex>(std::move(handed_in));
     co_await asio::this_coro::throw_if_cancelled(throws);
     std::rethrow_exception(failure);
   }
@@ -260,7 +259,7 @@ asio::awaitable<Result, Ex> cancel_all_of_impl(std::vector<BasicTask<T, Ex>> tas
       handles.push_back(task);
     }
   result.count = asked.size();
-  co_await join_jobs<Ex>(std::move(asked), false);
+  for (auto& job : asked) co_await wait_for_job<Ex>(job);
   for (auto& task : handles) result.outcomes.push_back(TaskAccess::outcome(task));
   co_return result;
 }
@@ -275,7 +274,7 @@ template <class Result, class Ex>
 asio::awaitable<Result, Ex> cancel_jobs(std::vector<Ref<TaskBase>> jobs) {
   Result result;
   result.count = jobs.size();
-  co_await join_jobs<Ex>(jobs, false);
+  for (auto& job : jobs) co_await wait_for_job<Ex>(job);
   for (auto& job : jobs)
     job->error() ? result.outcomes.emplace_back(job->error()) : result.outcomes.emplace_back();
   co_return result;

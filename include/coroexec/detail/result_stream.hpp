@@ -200,6 +200,8 @@ class ResultStream final : public Stream<typename Element::type, Ex> {
         co_return std::nullopt;
       }
       const auto ready = [&state] { return state.readable_locked() || state.joined_locked(); };
+      const auto over = [&state] { return state.blocked_over_locked(); };
+      Engine::BlockedJob blocked(state.engine(), Condition(over), "a result of its own stream");
       if (!co_await wait_until<Ex>(state.readers, state.mutex(), Condition(ready)))
         throw_cancelled();
     }

@@ -39,6 +39,10 @@ class COROEXEC_DECL StreamState final : public CompletionSink, public PooledObje
   // Under the mutex.
   bool room_locked() const noexcept { return unread_ < window_ || closed_; }
   bool readable_locked() const noexcept;
+  // Nothing to be had from this engine: not while the input may still bring something.
+  bool blocked_over_locked() const noexcept {
+    return readable_locked() || joined_locked() || (pumping_ && running_ == 0);
+  }
   bool joined_locked() const noexcept { return running_ == 0 && !pumping_; }
   std::size_t running_locked() const noexcept { return running_; }
   std::size_t ready_locked() const noexcept;
@@ -47,7 +51,7 @@ class COROEXEC_DECL StreamState final : public CompletionSink, public PooledObje
 
   Engine& engine() const noexcept { return *engine_; }
   OptionalMutex& mutex() const noexcept { return engine_->mutex(); }
-  bool closed() const noexcept { return closed_; }
+  bool closed() const;
   WaitList readers;  // until something is readable, or all has ended
   WaitList feeders;  // until there is room
 

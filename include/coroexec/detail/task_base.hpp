@@ -84,7 +84,7 @@ class COROEXEC_DECL TaskBase : public PooledObject {
   bool is_body = false;         // a scope's own body: outside of the bound
   bool error_is_owned = false;  // its error goes to a stream or to the caller, not to the policy
   std::atomic<bool> cancel_requested{false};  // a cancel since the start or the last uncancel()
-  CancelReason cancel_reason = CancelReason::none;  // mutex
+  std::atomic<CancelReason> cancel_reason{CancelReason::none};  // written under the mutex
   std::uint32_t heap_index = no_deadline;           // mutex
   bool counted_as_blocked = false;                  // scratch of the deadlock check; mutex
 

@@ -64,6 +64,7 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::work(Worker& worker) {
     } catch (...) {  // no memory for the job's frame
       runnable.fail(std::current_exception());
     }
+    if (!on_own_thread(worker)) co_await pause(worker);
     co_await asio::this_coro::throw_if_cancelled(true);
     co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
     job = advance(worker);
@@ -83,6 +84,17 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::run_initialized(Job<Ex>& job) {
     co_return;
   }
   co_await job.run();
+}
+
+// A job may have ended where it awaited something with another executor bound to it.
+template <class Ex>
+bool BasicEngine<Ex>::on_own_thread(Worker& worker) const noexcept {
+  if constexpr (own_queues)
+    return worker.queue->running_here();
+  else if constexpr (requires { executor_.running_in_this_thread(); })
+    return executor_.running_in_this_thread();
+  else
+    return true;
 }
 
 // Goes to the end of the queue once.
@@ -110,6 +122,7 @@ void BasicEngine<Ex>::start_worker(Worker& worker) {
     worker.queue->push(*new FunctionNode<decltype(start)>(std::move(start), &worker));
   } else {
     asio::post(target, [this, &worker, target, handler = std::move(gone)]() mutable {
+      CurrentWorker current(&worker);
       asio::co_spawn(target, work(worker), std::move(handler));
     });
   }
@@ -131,9 +144,9 @@ void BasicEngine<Ex>::post_retire() {
 
 // ---- the wait for room
 
+// Under the lock, like the sending: a channel must not go while it is still being used.
 template <class Ex>
 typename BasicEngine<Ex>::Channel& BasicEngine<Ex>::room() {
-  std::lock_guard lock(mutex());
   if (!room_) room_.emplace(executor_, unlimited);  // a token sent before its taker is there is kept
   return *room_;
 }
@@ -145,14 +158,18 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::enter(Ref<TaskBase> job) {
     BasicEngine& engine;
     bool over;
     ~Waiting() {
-      if (!over && engine.service_) engine.end_wait(nullptr, false);
+      if (!over) engine.end_wait(nullptr, false);
     }
   } waiting{*this, true};
   if (submit_or_wait(*job)) co_return;
   waiting.over = false;
-  BlockedJob blocked(*this, nullptr);
+  const auto never = [] { return false; };
+  BlockedJob blocked(*this, Condition(never), "room");
 
-  auto& channel = room();
+  auto& channel = [this]() -> Channel& {
+    std::lock_guard lock(mutex());
+    return room();
+  }();
   boost::system::error_code ec;
   co_await channel.async_receive(asio::redirect_error(use_awaitable, ec));
   // Cancelled, but its token may have been sent already.
@@ -166,18 +183,11 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::enter(Ref<TaskBase> job) {
 }
 
 template <class Ex>
-void BasicEngine<Ex>::admit(std::size_t submitters) {
+void BasicEngine<Ex>::admit(std::size_t submitters) noexcept {
+  std::lock_guard lock(mutex());
+  if (!service_) return;
   auto& channel = room();
   while (submitters-- > 0) channel.try_send(boost::system::error_code{});
-}
-
-template <class Ex>
-void BasicEngine<Ex>::turn_submitters_away() noexcept {
-  // cancel(), not close(): closing leaves those who wait where they are.
-  std::unique_lock lock(mutex());
-  if (!room_) return;
-  lock.unlock();
-  room_->cancel();
 }
 
 // ---- time
@@ -197,10 +207,9 @@ void BasicEngine<Ex>::cancel_timer() noexcept {
 }
 
 template <class Ex>
-void BasicEngine<Ex>::forget_context() noexcept {
+void BasicEngine<Ex>::forget_context_locked() noexcept {
   room_.reset();
   timer_.reset();
-  initializer_ = nullptr;
   if constexpr (own_queues) {
     executor_ = Ex();
     body_executor_.reset();
@@ -209,6 +218,7 @@ void BasicEngine<Ex>::forget_context() noexcept {
 
 template <class Ex>
 asio::any_io_executor BasicEngine<Ex>::completion_executor() const {
+  std::lock_guard lock(mutex());
   if (!service_) return asio::system_executor();
   return executor_;
 }
@@ -216,36 +226,40 @@ asio::any_io_executor BasicEngine<Ex>::completion_executor() const {
 // ---- joining
 
 template <class Ex>
-asio::awaitable<void, Ex> BasicEngine<Ex>::join(Time deadline) {
-  if (auto* job = own_job_of_caller())
-    throw_error(errc::would_deadlock, job->label() + " of " + label() + " joins the " +
-                                          std::string(kind()) + " it runs in: it would wait for itself");
+asio::awaitable<void, Ex> BasicEngine<Ex>::join(Ref<BasicEngine> engine, Time deadline) {
+  if (auto job = engine->own_job_of_caller())
+    throw_error(errc::would_deadlock, job->label() + " of " + engine->label() + " joins the " +
+                                          std::string(engine->kind()) +
+                                          " it runs in: it would wait for itself");
   // In a cancelled coroutine every co_await throws, unless it is told not to.
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
-  Alarm<Ex> alarm(executor_, mutex(), joiners(), Ref<Engine>(this), deadline);
-  const auto ready = [this, &alarm] { return jobs_idle_locked() || alarm.rung(); };
+  const Ex executor = co_await asio::this_coro::executor;
+  Alarm<Ex> alarm(executor, engine->mutex(), engine->joiners(), Ref<Engine>(engine), deadline);
+  const auto ready = [e = engine.get(), &alarm] { return e->jobs_idle_locked() || alarm.rung(); };
   // A cancel that comes from this engine's own end is waited out; another one ends the wait.
   bool notified = false;
-  while (!(notified = co_await wait_until<Ex>(joiners(), mutex(), Condition(ready)))) {
-    std::lock_guard lock(mutex());
-    if (!stopped_locked()) break;
+  while (!(notified = co_await wait_until<Ex>(engine->joiners(), engine->mutex(), Condition(ready)))) {
+    std::lock_guard lock(engine->mutex());
+    if (!engine->stopped_locked()) break;
   }
   co_await asio::this_coro::throw_if_cancelled(throws);
   if (!notified) throw_cancelled();
-  if (!idle()) throw_error(errc::timed_out, label() + " is still waiting for " + still_running());
-  if (auto error = take_error()) std::rethrow_exception(error);
+  if (!engine->idle())
+    throw_error(errc::timed_out,
+                engine->label() + " is still waiting for " + engine->still_running());
+  if (auto error = engine->take_error()) std::rethrow_exception(error);
 }
 
 template <class Ex>
-asio::awaitable<void, Ex> BasicEngine<Ex>::shutdown(bool wait) {
-  const auto cancelled_before = cancelled_count();
+asio::awaitable<void, Ex> BasicEngine<Ex>::shutdown(Ref<BasicEngine> engine, bool wait) {
+  const auto cancelled_before = engine->cancelled_count();
   if (wait)
-    shut();
+    engine->shut();
   else
-    cancel_all(CancelReason::scope, nullptr);
-  co_await join();
-  if (!wait && cancelled_count() != cancelled_before) throw_cancelled();
+    engine->cancel_all(CancelReason::scope, nullptr);
+  co_await join(engine);
+  if (!wait && engine->cancelled_count() != cancelled_before) throw_cancelled();
 }
 
 template <class Ex>
