@@ -74,18 +74,20 @@ void ContextService::add(Engine& engine) {
 void ContextService::remove(Engine& engine) noexcept {
   std::lock_guard lock(mutex_);
   auto& engines = lists_->engines;
+  const auto index = engine.index_in_service;
+  if (index >= engines.size() || engines[index] != &engine) return;  // the context is shutting down
   engines.back()->index_in_service = engine.index_in_service;
   engines[engine.index_in_service] = engines.back();
   engines.pop_back();
 }
 
 void ContextService::add(WaitNode& node) {
-  std::lock_guard lock(mutex_);
+  std::lock_guard lock(wait_mutex_);
   if (!dead_) lists_->waiting.push_back(node);
 }
 
 void ContextService::remove(WaitNode& node) noexcept {
-  std::lock_guard lock(mutex_);
+  std::lock_guard lock(wait_mutex_);
   if (lists_->waiting.linked(node)) lists_->waiting.remove(node);
 }
 
@@ -95,7 +97,6 @@ void ContextService::shutdown() {
   std::vector<Ref<Engine>> engines;
   {
     std::lock_guard lock(mutex_);
-    dead_ = true;
     for (auto* engine : lists_->engines) engines.emplace_back(engine);
     lists_->engines.clear();  // a context may call shutdown() twice (Boost 1.83)
   }
@@ -104,7 +105,8 @@ void ContextService::shutdown() {
 
   IntrusiveList<WaitNode, &WaitNode::in_service_> dropped;
   {
-    std::lock_guard lock(mutex_);
+    std::lock_guard lock(wait_mutex_);
+    dead_ = true;
     while (auto* node = lists_->waiting.pop_front()) {
       std::lock_guard owner(node->owner_mutex_);
       if (!node->list_) continue;  // on its way already: whoever took it posts it, in vain

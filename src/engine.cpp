@@ -1,3 +1,4 @@
+#include "coroexec/detail/alarm.hpp"
 #include "coroexec/detail/engine.hpp"
 
 #include <algorithm>
@@ -39,6 +40,16 @@ std::string milliseconds(std::chrono::nanoseconds time) {
   text.erase(text.find_last_not_of('0') + 1);
   if (text.back() == '.') text.pop_back();
   return text + " ms";
+}
+
+// The sentence needs memory; without it the bad_alloc is the error.
+template <class Label>
+std::exception_ptr timeout_error(Label label, std::chrono::nanoseconds timeout) noexcept {
+  try {
+    return make_error(errc::timed_out, label() + " exceeded its timeout of " + milliseconds(timeout));
+  } catch (...) {
+    return std::current_exception();
+  }
 }
 
 }  // namespace
@@ -183,6 +194,12 @@ bool Engine::end_wait(TaskBase* job, bool let_in) {
   return accepted;
 }
 
+// With or without a reservation: nobody can tell any more.
+void Engine::wait_dropped() noexcept {
+  std::lock_guard lock(mutex_);
+  admission_.waiting() > 0 ? admission_.wait_given_up() : admission_.reservation_used();
+}
+
 // ---- workers
 
 bool Engine::start_allowed_locked() {
@@ -211,6 +228,7 @@ void Engine::wake_worker_locked(Effects& effects) noexcept {
     effects.start->woken = true;
     ++workers_;
   } catch (...) {
+    wake_pending_ = false;
     effects.start_failed = true;
   }
 }
@@ -256,7 +274,7 @@ TaskBase* Engine::start_next_locked(Worker& worker, Effects& effects) {
   busy_.push_back(worker);
   if (rate_.limited()) rate_.started(Clock::now());
   if (job.timeout_ != no_timeout) {
-    const Time deadline = Clock::now() + job.timeout_;
+    const Time deadline = deadline_in(job.timeout_);
     deadlines_.add(job, deadline);
     want_timer_locked(deadline);
   }
@@ -381,8 +399,7 @@ void Engine::finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects&
                           : aborted   ? TaskState::cancelled
                                       : TaskState::failed;
   if (state == TaskState::cancelled && job.cancel_reason == CancelReason::deadline)
-    job.error_ = make_error(errc::timed_out,
-                            job.label() + " exceeded its timeout of " + milliseconds(job.timeout_));
+    job.error_ = timeout_error([&] { return job.label(); }, job.timeout_);
   settle_locked(job, state, effects);
   if (state != TaskState::succeeded) apply_policy_locked(job, state, effects);
 }
@@ -433,6 +450,11 @@ void Engine::after_change_locked(Effects& effects) noexcept {
 void Engine::retire_if_idle_locked(Effects& effects) noexcept {
   if (scope_over_locked() && !idle_.empty() && !retire_posted_ && service_)
     retire_posted_ = effects.retire = true;
+}
+
+void Engine::retire_failed() noexcept {
+  std::lock_guard lock(mutex_);
+  retire_posted_ = false;
 }
 
 void Engine::on_retire() noexcept {
@@ -668,16 +690,17 @@ void Engine::abandon() noexcept {
 void Engine::arm_scope_timeout() {
   if (timeout_ == no_timeout) return;
   std::lock_guard lock(mutex_);
-  scope_deadline_ = Clock::now() + timeout_;
+  scope_deadline_ = deadline_in(timeout_);
   want_timer_locked(scope_deadline_);
 }
 
 void Engine::want_timer_locked(Time time) noexcept {
   if (time >= armed_ || !service_) return;
   try {
-    arm_timer(time);
     armed_ = time;
-  } catch (const std::bad_alloc&) {  // tried again with the next deadline
+    arm_timer(time);
+  } catch (...) {  // no memory: tried again with the next deadline
+    armed_ = Time::max();
   }
 }
 
@@ -692,8 +715,7 @@ void Engine::on_timer() noexcept {
     if (scope_deadline_ <= now) {
       scope_deadline_ = Time::max();
       if (!first_error_ && !scope_over_locked())
-        first_error_ = make_error(errc::timed_out,
-                                  label() + " exceeded its timeout of " + milliseconds(timeout_));
+        first_error_ = timeout_error([&] { return label(); }, timeout_);
       stop_locked(CancelReason::scope, effects);
     }
     if (rate_wake_ <= now) {
@@ -835,6 +857,7 @@ void Engine::Effects::send_for_worker(Engine& engine) noexcept {
     if (start) engine.start_worker(*start);
     if (retire) engine.post_retire();
   } catch (...) {
+    if (retire) engine.retire_failed();
     start_failed = true;
   }
   if (start_failed) engine.fail_stranded();

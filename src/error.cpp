@@ -71,8 +71,11 @@ std::exception_ptr make_error(errc code, const std::string& text) {
 
 void throw_cancelled() { throw sys::system_error(asio::error::operation_aborted); }
 
+// Shared by all: made where there may be no memory, and for every job of a cancelled crowd.
 std::exception_ptr make_cancelled() {
-  return std::make_exception_ptr(sys::system_error(asio::error::operation_aborted));
+  static const std::exception_ptr error =
+      std::make_exception_ptr(sys::system_error(asio::error::operation_aborted));
+  return error;
 }
 
 // An exception_ptr can only be looked into by throwing it; this runs for cancelled jobs alone.

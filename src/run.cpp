@@ -23,16 +23,23 @@ struct MainContext::Parts final : CompletionSink {
     config.kind = "run()";
     engine = MainEngine::make(context.get_executor(), config);
   }
-  ~Parts() { engine->close(); }
+  ~Parts() {
+    engine->close();
+    context.get_executor().on_work_started();  // for the wait that goes now
+  }
 
+  // The wait for a signal must not count as work, or main could wait for nothing else, unnoticed, for
+  // ever: what Asio counts for it is taken back while it is pending.
   void watch() {
     signals.async_wait([this](boost::system::error_code ec, int) {
       if (ec) return;
+      context.get_executor().on_work_started();
       if (interrupted) return context.stop();
       interrupted = true;
       engine->cancel_all(CancelReason::scope, nullptr);
       watch();
     });
+    context.get_executor().on_work_finished();
   }
 
   // What main left behind is not waited for.
@@ -46,10 +53,13 @@ Engine& MainContext::engine() noexcept { return *parts_->engine; }
 
 void MainContext::run(Job<asio::any_io_executor>& main) {
   main.sink = parts_.get();
-  parts_->watch();
   parts_->engine->run_body(main, parts_->context.get_executor());
+  parts_->watch();
+  struct Forget {
+    Job<asio::any_io_executor>& main;
+    ~Forget() { main.sink = nullptr; }
+  } forget{main};
   parts_->context.run();
-  main.sink = nullptr;
   if (main.done()) return main.check_result();
   if (parts_->interrupted) throw_cancelled();
   throw_error(errc::invalid_state, "run(): main is not done, but nothing is left that it could wait for");

@@ -39,16 +39,19 @@ void StreamState::hand_in(TaskBase& job) {
   try {
     engine_->submit_nowait(job);
   } catch (...) {
+    bool ours = false;  // discard() may have let go of it meanwhile
     {
       std::lock_guard lock(mutex());
       --unread_;
       --running_;
-      if (ordered_) in_order_.pop_back();
+      ours = ordered_ && !in_order_.empty() && in_order_.back() == &job;
+      if (ours) in_order_.pop_back();
     }
-    if (ordered_) job.release();
+    if (ours) job.release();
     release();
     throw;
   }
+  if (closed()) engine_->cancel(job, CancelReason::scope);  // and may have missed it in the queue
 }
 
 void StreamState::completed(TaskBase& job) noexcept {

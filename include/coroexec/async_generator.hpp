@@ -76,7 +76,8 @@ class AsyncGenerator {
     return stream_->aclose();
   }
 
-  // All that is left, in one vector. On an error everything is joined, then it is rethrown.
+  // All that is left, in one vector. On an error of the stream everything is joined, then it is
+  // rethrown; a cancel drops the stream.
   asio::awaitable<std::vector<T>, Executor> collect() && { return collect_all(std::move(*this)); }
 
  private:

@@ -40,9 +40,13 @@ class YieldNode final : public QueueNode, public PooledObject {
 
 }  // namespace detail
 
-// The job that runs the calling code. Outside of any job: no name, id 0, no cancel requested. With an
-// executor type other than any_io_executor a job is known from its start, and after each of the
-// library's own waits, until it awaits somebody else's operation.
+// The job that runs the calling code. Outside of any job: no name, id 0, no cancel requested. A
+// coroutine that a job spawns on its own executor by co_spawn counts as that job, and once that has
+// ended as the next one there: for work that outlives a job use the scope.
+//
+// With an executor type other than any_io_executor nothing tells whose handler runs: a job is known
+// after each of the library's own waits until it, or the next one in its place, awaits somebody else's
+// operation.
 namespace this_task {
 
 COROEXEC_DECL std::string_view name() noexcept;

@@ -48,7 +48,8 @@ class COROEXEC_DECL ContextService : public asio::execution_context::service {
  private:
   void shutdown() override;
 
-  std::mutex mutex_;
+  std::mutex mutex_;       // never held while another of our mutexes is taken
+  std::mutex wait_mutex_;  // for the parked handlers; never taken while an owner's is held
   bool single_threaded_ = false;
   bool dead_ = false;
   std::deque<RunQueue> queues_;

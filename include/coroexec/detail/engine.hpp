@@ -72,6 +72,7 @@ class COROEXEC_DECL Engine : public PooledObject {
   bool submit_or_wait(TaskBase& job);
   // The end of such a wait, with a reservation or without. True: `job` has been accepted.
   bool end_wait(TaskBase* job, bool let_in);
+  void wait_dropped() noexcept;  // its coroutine has been destroyed
 
   bool cancel(TaskBase& job, CancelReason reason = CancelReason::handle);  // false: already done
   void cancel_all(CancelReason reason, std::exception_ptr error);  // and takes no more jobs
@@ -185,6 +186,7 @@ class COROEXEC_DECL Engine : public PooledObject {
   void after_change_locked(Effects& effects) noexcept;
   void retire_if_idle_locked(Effects& effects) noexcept;
   void detach_if_over() noexcept;
+  void retire_failed() noexcept;
   Ref<TaskBase> parent() const noexcept;
   void want_timer_locked(Time time) noexcept;
   void deliver_cancels() noexcept;

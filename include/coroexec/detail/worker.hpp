@@ -36,7 +36,6 @@ class Worker {
   bool woken = false;             // has been sent for and has not arrived
   bool started = false;           // its coroutine has run
   bool gone = false;              // nothing of its coroutine is left
-  std::uint32_t turn_budget = 0;  // jobs it may still run before it lets others have the thread
 };
 
 }  // namespace coroexec::detail

@@ -158,7 +158,7 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::enter(Ref<TaskBase> job) {
     BasicEngine& engine;
     bool over;
     ~Waiting() {
-      if (!over) engine.end_wait(nullptr, false);
+      if (!over) engine.wait_dropped();
     }
   } waiting{*this, true};
   if (submit_or_wait(*job)) co_return;
