@@ -187,9 +187,8 @@ class ResultStream final : public Stream<typename Element::type, Ex> {
     for (;;) {
       feed_.fill();
       auto failure = state.failure();
-      Result element;
       if (auto job = failure ? Ref<TaskBase>() : state.take()) {
-        element = Element::element(static_cast<ResultJob<R, Ex>&>(*job), failure);
+        Result element = Element::element(static_cast<ResultJob<R, Ex>&>(*job), failure);
         feed_.fill();
         if (!failure) co_return element;
       }
