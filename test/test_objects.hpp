@@ -24,7 +24,14 @@ class Tracked {
   explicit Tracked(std::atomic<int>& live, int value = 0) : live_(&live), value_(value) { ++*live_; }
   Tracked(const Tracked& other) : live_(other.live_), value_(other.value()) { ++*live_; }
   Tracked(Tracked&& other) noexcept : live_(other.live_), value_(other.value()) { ++*live_; }
-  Tracked& operator=(const Tracked&) = delete;
+  Tracked& operator=(const Tracked& other) {
+    EXPECT_EQ(mark_, alive) << "assigned to after its death";
+    --*live_;
+    live_ = other.live_;
+    ++*live_;
+    value_ = other.value();
+    return *this;
+  }
   ~Tracked() {
     EXPECT_EQ(mark_, alive) << "destroyed twice";
     mark_ = dead;
