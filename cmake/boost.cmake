@@ -1,9 +1,11 @@
 # Only Boost's headers are linked: Asio and Boost.System need no library, and naming a component
 # would fail where the headers alone are installed.
 find_package(Threads REQUIRED)
-find_package(Boost 1.81 QUIET CONFIG)
+if(NOT BOOST_ROOT AND NOT DEFINED ENV{BOOST_ROOT})
+  find_package(Boost 1.81 QUIET CONFIG)
+endif()
 if(NOT Boost_FOUND)
-  # A Boost unpacked from its archive, or packaged without its CMake files.
+  # BOOST_ROOT, which may name an unpacked archive, or a Boost packaged without its CMake files.
   if(POLICY CMP0167)
     cmake_policy(SET CMP0167 OLD)
   endif()
