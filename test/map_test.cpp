@@ -72,7 +72,6 @@ CORO_TEST(Map, of_void_jobs_gives_monostates) {
   EXPECT_EQ(sum, 6);
 }
 
-#if 0  // bug 2
 CORO_TEST(Map, moves_elements_and_results_that_cannot_be_copied) {
   CoroutineExecutor executor(home);
   const auto job = [](MoveOnly element) -> awaitable<MoveOnly> {
@@ -87,7 +86,6 @@ CORO_TEST(Map, moves_elements_and_results_that_cannot_be_copied) {
     EXPECT_EQ(result->value(), i);
   }
 }
-#endif
 
 // A view, or a range in std::ref, is referred to; another range is the stream's own.
 CORO_TEST(Map, keeps_the_input_it_was_given) {
