@@ -207,7 +207,6 @@ CORO_TEST(PoolCallback, of_a_void_job_gets_a_monostate) {
   EXPECT_FALSE(bad);
 }
 
-#if 0  // until moved() of a lambda compiles
 // AP-17: result, context and the callback itself may be move-only, and live until it has ended.
 CORO_TEST(PoolCallback, takes_and_gives_what_can_only_be_moved) {
   AioPool pool(home, 2);
@@ -224,7 +223,6 @@ CORO_TEST(PoolCallback, takes_and_gives_what_can_only_be_moved) {
   EXPECT_EQ(task.result().value(), 1113);
   EXPECT_EQ(live, 1);  // the named one's own
 }
-#endif
 
 }  // namespace
 }  // namespace coroexec::test
