@@ -100,6 +100,7 @@ void ContextService::shutdown() {
     for (auto* engine : lists_->engines) engines.emplace_back(engine);
     lists_->engines.clear();  // a context may call shutdown() twice (Boost 1.83)
   }
+  for (auto& engine : engines) engine->context_dies();
   for (auto& queue : queues_) queue.shut_down();
   for (auto& engine : engines) engine->abandon();
 

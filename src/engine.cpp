@@ -215,7 +215,7 @@ bool Engine::start_allowed_locked() {
 // At most one wake is on its way; the worker that arrives sends for the next. So a crowd of jobs that
 // end at once is done by one worker, and a crowd that suspends gets all of them.
 void Engine::wake_worker_locked(Effects& effects) noexcept {
-  if (wake_pending_ || !start_allowed_locked()) return;
+  if (wake_pending_ || !service_ || !start_allowed_locked()) return;
   wake_pending_ = true;
   if (Worker* worker = idle_.pop_front()) {
     effects.resume = worker;
@@ -658,6 +658,12 @@ void Engine::close() noexcept {
   detach_if_over();
 }
 
+void Engine::context_dies() noexcept {
+  std::lock_guard lock(mutex_);
+  phase_ = Phase::closed;
+  service_ = nullptr;
+}
+
 // As close(), but what runs is not told: its operations' services may be gone. Its coroutines are
 // about to be destroyed by the context, and end in worker_ended().
 void Engine::abandon() noexcept {
@@ -678,7 +684,6 @@ void Engine::abandon() noexcept {
   while (auto* worker = idle.pop_front()) std::exchange(worker->parked, nullptr)->drop();
   {
     std::lock_guard lock(mutex_);
-    service_ = nullptr;
     queue_ = nullptr;
     forget_context_locked();
   }

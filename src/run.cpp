@@ -60,7 +60,8 @@ void MainContext::run(Job<asio::any_io_executor>& main) {
     ~Forget() { main.sink = nullptr; }
   } forget{main};
   parts_->context.run();
-  if (main.done()) return main.check_result();
+  const bool dropped = main.cancel_reason.load(std::memory_order_relaxed) == CancelReason::dropped;
+  if (main.done() && !dropped) return main.check_result();
   if (parts_->interrupted) throw_cancelled();
   throw_error(errc::invalid_state, "run(): main is not done, but nothing is left that it could wait for");
 }

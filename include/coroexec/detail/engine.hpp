@@ -81,7 +81,9 @@ class COROEXEC_DECL Engine : public PooledObject {
   void cancel_sink(const CompletionSink& sink) noexcept;  // all jobs of one stream
   void shut() noexcept;  // no new jobs
   void close() noexcept;  // the face goes: cancels what is left and lets the workers go
-  // The context is being destroyed: nothing of it may be touched after this.
+  // The context is being destroyed. After the first nothing new is asked of it, whatever its dying
+  // coroutines do; after the second nothing of it is held.
+  void context_dies() noexcept;
   void abandon() noexcept;
 
   bool idle() const;

@@ -143,15 +143,19 @@ class StreamFeed {
       const auto room = [s = state.get()] { return s->room_locked(); };
       for (;;) {
         if (!co_await wait_until<Ex>(state->feeders, state->mutex(), Condition(room))) throw_cancelled();
-        if (state->closed()) co_return;
+        if (state->closed()) break;
         auto element = co_await input->first.next();
-        if (!element) co_return;
+        if (!element) break;
         auto job = input->second(*engine, std::move(*element));
         state->hand_in(*job);
       }
     } catch (...) {
       if (!state->closed()) state->fail(Element::input_error(std::current_exception()));
     }
+    // Whoever joins the stream finds its source closed.
+    co_await asio::this_coro::throw_if_cancelled(false);
+    if constexpr (requires { input->first.aclose(); }) co_await input->first.aclose();
+    input.reset();
   }
   void start_pump() {
     auto input = std::make_unique<Input>(std::move(*source_), std::move(make_));

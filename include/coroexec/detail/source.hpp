@@ -112,6 +112,11 @@ class AsyncInput {
   static constexpr bool asynchronous = true;
   explicit AsyncInput(S source) : source_(std::move(source)) {}
   auto next() { return target().next(); }
+  auto aclose()
+    requires(!unwrap_reference<S>::refers && requires(S& owned) { owned.aclose(); })
+  {
+    return source_.aclose();
+  }
   using value_type =
       typename optional_result<decltype(std::declval<typename unwrap_reference<S>::type&>().next())>::value_type;
 

@@ -178,7 +178,11 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::enter(Ref<TaskBase> job) {
   waiting.over = true;
   const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
   if (end_wait(ec ? nullptr : job.get(), let_in)) co_return;
-  if (state.cancelled() != asio::cancellation_type::none) throw_cancelled();
+  // The cancel of a caller that is itself a job may still be on its way to it.
+  Worker* const caller = current_worker();
+  if (state.cancelled() != asio::cancellation_type::none ||
+      (caller && caller->job && caller->job->cancel_requested.load(std::memory_order_relaxed)))
+    throw_cancelled();
   throw_error(errc::closed, label() + " was closed while a job waited for room in it");
 }
 
