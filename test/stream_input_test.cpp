@@ -200,20 +200,25 @@ CORO_TEST(StreamInput, source_of_the_users_own) {
   EXPECT_EQ(counter.last, 4);
 }
 
-// A channel's stream ends when it is closed and empty.
+// Four elements and the end, which is sent, too: close() of Boost 1.81 drops what is in the buffer.
+template <class Channel>
+void fill(Channel& channel) {
+  for (int n = 1; n <= 4; ++n) channel.try_send(boost::system::error_code(), n);
+  channel.try_send(asio::experimental::error::channel_closed, 0);
+}
+
+// A channel's stream ends when the channel is closed.
 CORO_TEST(StreamInput, channel) {
   const auto by_value = [this] {
-    IntChannel channel(home, 4);
-    for (int n = 1; n <= 4; ++n) channel.try_send(boost::system::error_code(), n);
-    channel.close();
+    IntChannel channel(home, 5);
+    fill(channel);
     return channel;
   };
   co_await check_all(home, by_value, ten_times);
   std::optional<IntConcurrentChannel> channel;
   const auto by_reference = [&] {
-    channel.emplace(home, 4);
-    for (int n = 1; n <= 4; ++n) channel->try_send(boost::system::error_code(), n);
-    channel->close();
+    channel.emplace(home, 5);
+    fill(*channel);
     return std::ref(*channel);
   };
   co_await check_all(home, by_reference, ten_times);
@@ -252,10 +257,10 @@ CORO_TEST(StreamInput, channel_that_sends_an_error) {
 // Jobs themselves through a channel.
 CORO_TEST(StreamInput, channel_of_jobs_for_concurrent) {
   using Job = std::function<awaitable<int>()>;
-  asio::experimental::channel<void(boost::system::error_code, Job)> channel(home, 4);
+  asio::experimental::channel<void(boost::system::error_code, Job)> channel(home, 5);
   for (int n = 1; n <= 4; ++n)
     channel.try_send(boost::system::error_code(), [n] { return ten_times(n); });
-  channel.close();
+  channel.try_send(asio::experimental::error::channel_closed, Job());
   auto values = co_await concurrent(std::ref(channel), {.limit = 2}).collect();
   std::ranges::sort(values);
   EXPECT_EQ(values, ten_to_forty);
