@@ -5,7 +5,9 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <concepts>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -76,8 +78,7 @@ class AsyncGenerator {
     return stream_->aclose();
   }
 
-  // All that is left, in one vector. On an error of the stream everything is joined, then it is
-  // rethrown; a cancel drops the stream.
+  // All that is left, in one vector. On an error or a cancel everything is joined, then it is rethrown.
   asio::awaitable<std::vector<T>, Executor> collect() && { return collect_all(std::move(*this)); }
 
  private:
@@ -86,7 +87,18 @@ class AsyncGenerator {
   }
   static asio::awaitable<std::vector<T>, Executor> collect_all(AsyncGenerator stream) {
     std::vector<T> elements;
-    while (auto element = co_await stream.next()) elements.push_back(std::move(*element));
+    std::exception_ptr failure;
+    try {
+      while (auto element = co_await stream.next()) elements.push_back(std::move(*element));
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    if (failure) {
+      co_await asio::this_coro::throw_if_cancelled(false);
+      co_await stream.aclose();
+      co_await asio::this_coro::throw_if_cancelled(true);
+      std::rethrow_exception(failure);
+    }
     co_return elements;
   }
 
