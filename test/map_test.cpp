@@ -208,14 +208,14 @@ CORO_TEST_EVERYWHERE(Map, delivers_results_before_an_error_that_came_earlier) {
 
 // CE-43
 CORO_TEST_EVERYWHERE(Map, dropping_the_stream_cancels_what_runs_and_the_scope_joins_it) {
-  Event never(home);
+  Event never(home), dropped(home);
   std::atomic<int> begun = 0, cleaned_up = 0;
   const auto job = [&](int i) -> awaitable<int> {
     if (i == 0) co_return 0;
     ++begun;
     const auto error = co_await error_of(never.wait());
     co_await this_task::uncancel();
-    for (int turn = 0; turn < 5; ++turn) co_await this_task::yield();
+    co_await dropped.wait();
     ++cleaned_up;
     std::rethrow_exception(error);
   };
@@ -225,7 +225,8 @@ CORO_TEST_EVERYWHERE(Map, dropping_the_stream_cancels_what_runs_and_the_scope_jo
       EXPECT_EQ(co_await stream.next(), 0);
       co_await until([&] { return begun == 3; });
     }
-    EXPECT_EQ(cleaned_up, 0);
+    EXPECT_EQ(cleaned_up, 0);  // dropping does not wait
+    dropped.set();
   };
   co_await with_executor(options({.max_workers = 3}), body);
   EXPECT_EQ(cleaned_up, 3);
