@@ -245,13 +245,17 @@ class BatchStream final : public Stream<std::vector<Outcome<R>>, Ex> {
     }
     Alarm<Ex> alarm(executor, state.mutex(), state.readers, feed_.shared_state(), deadline_in(timeout_));
     const auto due = [&] {
-      return state.input_failed_locked() || alarm.rung() ||
+      return state.input_failed_locked() || alarm.rung() || state.joined_locked() ||
              (state.ready_locked() + state.running_locked() > 0 &&
               batch_due(when_, state.ready_locked(), state.running_locked(), state.failed_locked()));
     };
     if (!co_await wait_until<Ex>(state.readers, state.mutex(), Condition(due)))
       throw_cancelled();
     Batch batch;
+    if (feed_.over()) {  // the input ended without another element
+      over_ = true;
+      co_return std::nullopt;
+    }
     while (auto job = state.take()) {
       std::exception_ptr none;
       batch.push_back(*OutcomeElement<R>::element(static_cast<ResultJob<R, Ex>&>(*job), none));
