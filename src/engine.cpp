@@ -19,7 +19,7 @@ struct Engine::Effects {
   Worker* start = nullptr;
   Worker* resume = nullptr;
   QueueNode* handler = nullptr;  // of `resume`
-  std::size_t admit = 0;
+  bool admits = false;
   bool cancels = false;
   bool retire = false;
   bool start_failed = false;
@@ -53,6 +53,11 @@ std::exception_ptr timeout_error(Label label, std::chrono::nanoseconds timeout) 
 }
 
 }  // namespace
+
+bool caller_is_cancelled() noexcept {
+  Worker* const worker = current_worker();
+  return worker && worker->job && worker->job->cancel_requested.load(std::memory_order_relaxed);
+}
 
 bool single_threaded(const asio::any_io_executor& executor, Threading threading) {
   if (threading != Threading::automatic) return threading == Threading::single;
@@ -126,8 +131,11 @@ std::uint64_t Engine::next_id() noexcept {
 
 // ---- handing in
 
+// A caller that is itself being cancelled is told so, and not that the scope which cancels it has ended: with
+// several threads it can be here before the cancel reaches it.
 void Engine::throw_if_closed_locked() const {
   if (phase_ == Phase::open) return;
+  if (phase_ != Phase::shut && caller_is_cancelled()) throw_cancelled();
   throw_error(errc::closed, label() + (phase_ == Phase::shut ? " has been shut down"
                                        : phase_ == Phase::stopping
                                            ? " has been cancelled and takes no more jobs"
@@ -184,6 +192,7 @@ bool Engine::end_wait(TaskBase* job, bool let_in) {
   bool accepted = false;
   {
     std::lock_guard lock(mutex_);
+    let_in = let_in || take_token_locked();  // cancelled, but its token may have been sent already
     let_in ? admission_.reservation_used() : admission_.wait_given_up();
     accepted = job && let_in && phase_ == Phase::open;
     if (accepted) enqueue_locked(*job, effects);
@@ -194,10 +203,16 @@ bool Engine::end_wait(TaskBase* job, bool let_in) {
   return accepted;
 }
 
-// With or without a reservation: nobody can tell any more.
 void Engine::wait_dropped() noexcept {
   std::lock_guard lock(mutex_);
-  admission_.waiting() > 0 ? admission_.wait_given_up() : admission_.reservation_used();
+  // Its token may have gone with it; then one fewer waits than are counted.
+  take_token_locked() || admission_.waiting() == 0 ? admission_.reservation_used() : admission_.wait_given_up();
+}
+
+// How many of those who wait are to be let in now. They are counted and sent for under one lock: a wait
+// that is given up meanwhile either finds its token or was not counted yet.
+std::size_t Engine::admit_locked() noexcept {
+  return phase_ == Phase::open ? admission_.admit_waiting() : admission_.admit_all();
 }
 
 // ---- workers
@@ -224,7 +239,7 @@ void Engine::wake_worker_locked(Effects& effects) noexcept {
     return;
   }
   try {
-    effects.start = &new_worker();
+    effects.start = &new_worker_locked(false);
     effects.start->woken = true;
     ++workers_;
   } catch (...) {
@@ -254,12 +269,19 @@ void Engine::fail_stranded() noexcept {
   effects.carry_out(*this);
 }
 
-Worker& Engine::new_worker() {
+Worker& Engine::new_worker_locked(bool is_body) {
   Worker& worker = service_->acquire_worker();
   worker.engine = this;
   worker.queue = queue_;
   worker.job = nullptr;
-  worker.started = worker.gone = worker.is_body = worker.woken = false;
+  worker.is_body = is_body;
+  worker.started = worker.gone = worker.woken = false;
+  try {
+    give_queue_locked(worker);  // now, before it can be found by who cancels
+  } catch (...) {
+    service_->release_worker(worker);
+    throw;
+  }
   ++held_;
   return worker;
 }
@@ -431,7 +453,7 @@ void Engine::record_locked(TaskBase& job) {
 }
 
 void Engine::after_change_locked(Effects& effects) noexcept {
-  if (phase_ == Phase::open) effects.admit += admission_.admit_waiting();
+  if (admission_.may_admit() || (admission_.waiting() > 0 && phase_ != Phase::open)) effects.admits = true;
   if (!admission_.idle()) return;
   effects.waiters.append(joiners_.take_all());
   if (scope_over_locked()) effects.waiters.append(scope_end_.take_all());
@@ -517,7 +539,7 @@ void Engine::cancel_everything_locked(CancelReason reason, Effects& effects) noe
 void Engine::stop_locked(CancelReason reason, Effects& effects) noexcept {
   if (phase_ < Phase::stopping) phase_ = Phase::stopping;
   cancel_everything_locked(reason, effects);
-  effects.admit += admission_.admit_all();
+  effects.admits = true;
   after_change_locked(effects);
 }
 
@@ -612,21 +634,23 @@ void Engine::cancel_node_done(Worker& worker) noexcept {
 
 // ---- the engine's life
 
-void Engine::start_body(TaskBase& body, Worker& worker) {
+void Engine::start_body(TaskBase& body) {
+  Worker* worker = nullptr;
   {
     std::lock_guard lock(mutex_);
+    worker = &new_worker_locked(true);
     body.retain();
-    body.is_body = worker.is_body = true;
+    body.is_body = true;
     if (body.error_is_owned)
       ++pumps_;
     else
       scoped_ = body_running_ = true;
     body.state_.store(TaskState::running, std::memory_order_relaxed);
-    body.worker_ = &worker;
-    worker.job = &body;
-    busy_.push_back(worker);
+    body.worker_ = worker;
+    worker->job = &body;
+    busy_.push_back(*worker);
   }
-  start_worker(worker);
+  start_worker(*worker);
 }
 
 void Engine::shut() noexcept {
@@ -634,7 +658,7 @@ void Engine::shut() noexcept {
   {
     std::lock_guard lock(mutex_);
     if (phase_ == Phase::open) phase_ = Phase::shut;
-    effects.admit += admission_.admit_all();
+    effects.admits = true;
   }
   effects.carry_out(*this);
 }
@@ -648,7 +672,7 @@ void Engine::close() noexcept {
     phase_ = Phase::closed;
     std::swap(parent, parent_);
     cancel_everything_locked(CancelReason::scope, effects);
-    effects.admit += admission_.admit_all();
+    effects.admits = true;
     scope_deadline_ = Time::max();
     after_change_locked(effects);
     idle = idle_.take_all();
@@ -846,7 +870,7 @@ std::exception_ptr Engine::take_error() {
 
 void Engine::Effects::carry_out(Engine& engine) noexcept {
   if (resume || start || retire || start_failed) send_for_worker(engine);
-  if (admit) engine.admit(admit);
+  if (admits) engine.admit();
   waiters.complete();
   if (cancels) engine.deliver_cancels();
   while (auto* job = settled.pop_front()) {

@@ -18,8 +18,7 @@ std::uint64_t this_task::id() noexcept {
 }
 
 bool this_task::cancel_requested() noexcept {
-  auto* job = detail::current_job();
-  return job && job->cancel_requested.load(std::memory_order_relaxed);
+  return detail::caller_is_cancelled();
 }
 
 }  // namespace coroexec

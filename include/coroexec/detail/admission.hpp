@@ -1,6 +1,7 @@
 // Who may enter and who may start: the bound and the backlog of an engine, as plain counting.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <utility>
 
@@ -20,16 +21,18 @@ class COROEXEC_DECL Admission {
   bool may_start() const noexcept { return queued_ > 0 && active_ < max_active_; }
 
   void enqueued() noexcept { ++queued_; }
-  void dequeued() noexcept { --queued_; }  // cancelled before it started
-  void started() noexcept { --queued_, ++active_; }
-  void finished() noexcept { --active_; }
+  void dequeued() noexcept { take(queued_); }  // cancelled before it started
+  void started() noexcept { take(queued_), ++active_; }
+  void finished() noexcept { take(active_); }
 
   void wait_begun() noexcept { ++waiting_; }
-  void wait_given_up() noexcept { --waiting_; }
-  void reservation_used() noexcept { --reserved_; }
+  void wait_given_up() noexcept { take(waiting_); }
+  void reservation_used() noexcept { take(reserved_); }
 
-  // How many waiting submitters to wake now; each then holds a reservation. With a backlog they are
-  // woken only when it is half empty, all that fit at once: a wake costs as much as several jobs.
+  // Is it time to wake waiting submitters? With a backlog only when it is half empty, and then all that
+  // fit at once: a wake costs as much as several jobs.
+  bool may_admit() const noexcept { return waiting_ > 0 && room() > 0 && room() >= limit() - limit() / 2; }
+  // How many to wake now; each then holds a reservation.
   std::size_t admit_waiting() noexcept;
 
   // Nobody is to wait any more: all get a reservation, and are refused when they use it.
@@ -47,6 +50,10 @@ class COROEXEC_DECL Admission {
   bool idle() const noexcept { return active_ + queued_ + waiting_ + reserved_ == 0; }
 
  private:
+  static void take(std::size_t& count) noexcept {
+    assert(count > 0);
+    --count;
+  }
   std::size_t limit() const noexcept {
     return active_ < max_active_ ? max_active_ - active_ : backlog_;
   }

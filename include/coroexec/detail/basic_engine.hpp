@@ -98,11 +98,14 @@ class BasicEngine final : public Engine {
   awaitable<void> run_initialized(Job<Ex>& job);
   Channel& room();
   bool on_own_thread(Worker& worker) const noexcept;
+  const Ex& target_of(const Worker& worker) const noexcept;
 
   asio::any_io_executor completion_executor() const override;
+  void give_queue_locked(Worker& worker) override;
   void start_worker(Worker& worker) override;
   void schedule(Worker& worker, QueueNode& node) override;
-  void admit(std::size_t submitters) noexcept override;
+  void admit() noexcept override;
+  bool take_token_locked() noexcept override;
   void arm_timer(Time time) override;
   void cancel_timer() noexcept override;
   void post_retire() override;

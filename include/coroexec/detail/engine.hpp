@@ -44,6 +44,9 @@ struct EngineConfig {
 // Does only one thread run what `executor` runs, as far as can be told?
 COROEXEC_DECL bool single_threaded(const asio::any_io_executor& executor, Threading threading);
 
+// Has a cancel been asked for of the job in which the caller runs, whether it has got there or not?
+COROEXEC_DECL bool caller_is_cancelled() noexcept;
+
 enum class Phase : std::uint8_t {
   open,      // takes jobs
   shut,      // takes none; what it has goes on
@@ -146,19 +149,22 @@ class COROEXEC_DECL Engine : public PooledObject {
   Engine(const EngineConfig& config, bool threads, ContextService& service);
   virtual ~Engine();
 
-  // What needs the executor's type. All are called without the lock, but for the two timer calls.
+  // What needs the executor's type. All are called without the lock, but for the timer's and what is named so.
+  virtual void give_queue_locked(Worker& worker) = 0;
   virtual void start_worker(Worker& worker) = 0;
   virtual void schedule(Worker& worker, QueueNode& node) = 0;
-  virtual void admit(std::size_t submitters) noexcept = 0;
+  virtual void admit() noexcept = 0;
+  virtual bool take_token_locked() noexcept = 0;
   virtual void arm_timer(Time time) = 0;
   virtual void cancel_timer() noexcept = 0;
   virtual void post_retire() = 0;
   virtual void forget_context_locked() noexcept = 0;
   virtual void forget_user_code() noexcept = 0;
 
-  void start_body(TaskBase& body, Worker& worker);
+  std::size_t admit_locked() noexcept;
+  void start_body(TaskBase& body);
   void arm_scope_timeout();
-  Worker& new_worker();
+  Worker& new_worker_locked(bool is_body);
 
   ContextService* service_;
   RunQueue* queue_ = nullptr;  // shared by all workers where one thread runs the context

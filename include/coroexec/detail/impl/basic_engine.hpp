@@ -47,6 +47,8 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::work(Worker& worker) {
   constexpr std::uint32_t jobs_per_turn = 256;  // then timers and sockets get their turn
   std::uint32_t budget = jobs_per_turn;
   TaskBase* job = worker.is_body ? worker.job : advance(worker);
+  // A body counts as running from before it starts, when a cancel finds nothing to tell.
+  if (worker.is_body && job->cancel_requested) worker.signal.emit(asio::cancellation_type::terminal);
   for (;;) {
     if (!job) {
       if (worker_may_go(worker)) co_return;
@@ -107,21 +109,31 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::pause(Worker& worker) {
       use_awaitable);
 }
 
+template <class Ex>
+const Ex& BasicEngine<Ex>::target_of(const Worker& worker) const noexcept {
+  return worker.is_body && body_executor_ ? *body_executor_ : executor_;
+}
+
+// With several threads a queue is the worker's own, its strand.
+template <class Ex>
+void BasicEngine<Ex>::give_queue_locked(Worker& worker) {
+  if constexpr (own_queues)
+    if (!worker.queue) worker.queue = &service_->acquire_queue(target_of(worker));
+}
+
 // From the worker's own queue: co_spawn runs a coroutine up to its first wait on the caller's stack
 // where it can.
 template <class Ex>
 void BasicEngine<Ex>::start_worker(Worker& worker) {
   Gone gone(Ref<BasicEngine>(this), worker);
-  const Ex& target = worker.is_body && body_executor_ ? *body_executor_ : executor_;
   if constexpr (own_queues) {
-    if (!worker.queue) worker.queue = &service_->acquire_queue(target);
     auto start = [this, &worker, handler = std::move(gone)]() mutable {
       const Ex executor = JobExecutor(worker);
       asio::co_spawn(executor, work(worker), std::move(handler));
     };
     worker.queue->push(*new FunctionNode<decltype(start)>(std::move(start), &worker));
   } else {
-    asio::post(target, [this, &worker, target, handler = std::move(gone)]() mutable {
+    asio::post(target_of(worker), [this, &worker, target = target_of(worker), handler = std::move(gone)]() mutable {
       CurrentWorker current(&worker);
       asio::co_spawn(target, work(worker), std::move(handler));
     });
@@ -134,7 +146,7 @@ void BasicEngine<Ex>::schedule(Worker& worker, QueueNode& node) {
   if constexpr (own_queues)
     worker.queue->push(node);
   else
-    asio::post(worker.is_body && body_executor_ ? *body_executor_ : executor_, NodeRunner(node));
+    asio::post(target_of(worker), NodeRunner(node));
 }
 
 template <class Ex>
@@ -172,26 +184,31 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::enter(Ref<TaskBase> job) {
   }();
   boost::system::error_code ec;
   co_await channel.async_receive(asio::redirect_error(use_awaitable, ec));
-  // Cancelled, but its token may have been sent already.
-  bool let_in = !ec;
-  if (!let_in) channel.try_receive([&](boost::system::error_code) { let_in = true; });
   waiting.over = true;
   const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
-  if (end_wait(ec ? nullptr : job.get(), let_in)) co_return;
+  if (end_wait(ec ? nullptr : job.get(), !ec)) co_return;
   // The cancel of a caller that is itself a job may still be on its way to it.
-  Worker* const caller = current_worker();
-  if (state.cancelled() != asio::cancellation_type::none ||
-      (caller && caller->job && caller->job->cancel_requested.load(std::memory_order_relaxed)))
-    throw_cancelled();
+  if (state.cancelled() != asio::cancellation_type::none || caller_is_cancelled()) throw_cancelled();
   throw_error(errc::closed, label() + " was closed while a job waited for room in it");
 }
 
 template <class Ex>
-void BasicEngine<Ex>::admit(std::size_t submitters) noexcept {
+void BasicEngine<Ex>::admit() noexcept {
   std::lock_guard lock(mutex());
   if (!service_) return;
-  auto& channel = room();
-  while (submitters-- > 0) channel.try_send(boost::system::error_code{});
+  for (auto tokens = admit_locked(); tokens > 0; --tokens) {
+    auto& channel = room();
+    if (channel.try_send(boost::system::error_code{})) continue;
+    channel.reset();  // Boost 1.81 takes a channel for full once its last waiting receiver was cancelled
+    channel.try_send(boost::system::error_code{});
+  }
+}
+
+template <class Ex>
+bool BasicEngine<Ex>::take_token_locked() noexcept {
+  bool taken = false;
+  if (room_ && service_) room_->try_receive([&](boost::system::error_code) { taken = true; });
+  return taken;
 }
 
 // ---- time
@@ -269,13 +286,13 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::shutdown(Ref<BasicEngine> engine, boo
 template <class Ex>
 void BasicEngine<Ex>::run_body(Job<Ex>& body, const Ex& owner) {
   body_executor_.emplace(owner);
-  start_body(body, new_worker());
+  start_body(body);
 }
 
 template <class Ex>
 void BasicEngine<Ex>::run_beside(Job<Ex>& job) {
   job.error_is_owned = true;
-  start_body(job, new_worker());
+  start_body(job);
 }
 
 template <class Ex>
