@@ -221,7 +221,7 @@ CORO_TEST_EVERYWHERE(Bound, a_submit_cancelled_while_it_waits_hands_in_nothing) 
 
 // CE-24
 CORO_TEST_EVERYWHERE(Bound, ten_thousand_jobs_through_few_and_many_workers_give_every_result) {
-  for (const std::size_t workers : {50, 500, 5000}) {
+  for (const auto workers : {std::size_t{50}, std::size_t{500}, std::size_t{5000}}) {
     for (const bool sleeps : {false, true}) {
       const auto job = [=](int i) -> awaitable<int> {
         if (sleeps) co_await sleep_for(milliseconds(1));

@@ -60,7 +60,7 @@ struct SlowTwice {
 
 TYPED_TEST(ExecutorTypes, run_jobs_and_join_them) {
   using Ex = TypeParam;
-  this->run([this]() -> asio::awaitable<void, Ex> {
+  this->run([]() -> asio::awaitable<void, Ex> {
     const SlowTwice<Ex> job;
     std::vector<BasicTask<int, Ex>> tasks;
     const auto body = [&](BasicCoroutineExecutor<Ex>& scope) -> asio::awaitable<void, Ex> {
@@ -88,7 +88,7 @@ TYPED_TEST(ExecutorTypes, run_jobs_on_themselves) {
 
 TYPED_TEST(ExecutorTypes, pass_errors_and_cancels_on) {
   using Ex = TypeParam;
-  this->run([this]() -> asio::awaitable<void, Ex> {
+  this->run([]() -> asio::awaitable<void, Ex> {
     BasicTask<void, Ex> sibling;
     const auto sleeps = []() -> asio::awaitable<void, Ex> {
       co_await sleep_for<Ex>(std::chrono::hours(1));
@@ -108,7 +108,7 @@ TYPED_TEST(ExecutorTypes, pass_errors_and_cancels_on) {
 
 TYPED_TEST(ExecutorTypes, keep_time) {
   using Ex = TypeParam;
-  this->run([this]() -> asio::awaitable<void, Ex> {
+  this->run([]() -> asio::awaitable<void, Ex> {
     const auto sleeps = []() -> asio::awaitable<void, Ex> {
       co_await sleep_for<Ex>(std::chrono::hours(1));
     };

@@ -42,7 +42,7 @@ CORO_TEST_EVERYWHERE(Policy, cancelling_a_task_shuts_the_executor_down) {
   EXPECT_TRUE(is_cancelled(error));
   EXPECT_TRUE(chosen.cancelled());
   EXPECT_TRUE(sibling.cancelled());
-  EXPECT_TRUE(is_error(refused, errc::closed, "executor has been cancelled and takes no more jobs"));
+  EXPECT_TRUE(is_cancelled(refused)) << "the body has itself been cancelled";
 }
 
 // CE-6

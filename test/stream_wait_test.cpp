@@ -28,10 +28,8 @@ PoolOptions sized(std::size_t size, bool one_thread) {
 class Gated {
  public:
   Gated(const asio::any_io_executor& executor, AioPool& pool, int count) {
-    for (int n = 0; n < count; ++n) {
-      gates_.push_back(std::make_unique<Event>(executor));
-      tasks.push_back(pool.spawn_n([this, n] { return job(n); }));
-    }
+    for (int n = 0; n < count; ++n) gates_.push_back(std::make_unique<Event>(executor));
+    for (int n = 0; n < count; ++n) tasks.push_back(pool.spawn_n([this, n] { return job(n); }));
   }
   void open(int n) { gates_[static_cast<std::size_t>(n)]->set(); }
   Task<int>& operator[](int n) { return tasks[static_cast<std::size_t>(n)]; }

@@ -42,7 +42,8 @@ class BasicEngine final : public Engine {
     return engine;
   }
 
-  const Ex& executor() const noexcept { return executor_; }
+  // Not after the face has closed.
+  const Ex& executor() const noexcept { return *executor_; }
 
   // Hands `job` in, waiting for room where try_submit() found none.
   awaitable<void> enter(Ref<TaskBase> job);
@@ -72,7 +73,7 @@ class BasicEngine final : public Engine {
   BasicEngine(const Ex& executor, const EngineConfig& config)
       : Engine(config, !single_threaded(executor, config.threading), ContextService::of(executor)),
         executor_(base_executor(executor)) {
-    if (own_queues && !threads()) queue_ = &service_->acquire_queue(executor_);
+    if (own_queues && !threads()) queue_ = &service_->acquire_queue(*executor_);
   }
 
   // The completion handler of a worker's coroutine. It goes when all else of the coroutine is gone,
@@ -112,7 +113,7 @@ class BasicEngine final : public Engine {
   void forget_context_locked() noexcept override;
   void forget_user_code() noexcept override { initializer_ = nullptr; }
 
-  Ex executor_;
+  std::optional<Ex> executor_;  // empty once nothing of the context is held any more
   std::optional<Ex> body_executor_;
   std::optional<Channel> room_;  // made when somebody first has to wait
   std::optional<Timer> timer_;   // made with the first deadline

@@ -193,8 +193,10 @@ class ResultStream final : public Stream<typename Element::type, Ex> {
       auto failure = state.failure();
       if (auto job = failure ? Ref<TaskBase>() : state.take()) {
         Result element = Element::element(static_cast<ResultJob<R, Ex>&>(*job), failure);
-        feed_.fill();
-        if (!failure) co_return element;
+        if (!failure) {
+          feed_.fill();
+          co_return element;
+        }
       }
       if (failure || feed_.over()) {
         over_ = true;

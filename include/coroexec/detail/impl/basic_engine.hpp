@@ -93,8 +93,8 @@ template <class Ex>
 bool BasicEngine<Ex>::on_own_thread(Worker& worker) const noexcept {
   if constexpr (own_queues)
     return worker.queue->running_here();
-  else if constexpr (requires { executor_.running_in_this_thread(); })
-    return executor_.running_in_this_thread();
+  else if constexpr (requires { executor_->running_in_this_thread(); })
+    return executor_->running_in_this_thread();
   else
     return true;
 }
@@ -111,7 +111,7 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::pause(Worker& worker) {
 
 template <class Ex>
 const Ex& BasicEngine<Ex>::target_of(const Worker& worker) const noexcept {
-  return worker.is_body && body_executor_ ? *body_executor_ : executor_;
+  return worker.is_body && body_executor_ ? *body_executor_ : *executor_;
 }
 
 // With several threads a queue is the worker's own, its strand.
@@ -151,7 +151,7 @@ void BasicEngine<Ex>::schedule(Worker& worker, QueueNode& node) {
 
 template <class Ex>
 void BasicEngine<Ex>::post_retire() {
-  asio::post(executor_, [self = Ref<Engine>(this)] { self->on_retire(); });
+  asio::post(*executor_, [self = Ref<Engine>(this)] { self->on_retire(); });
 }
 
 // ---- the wait for room
@@ -159,7 +159,7 @@ void BasicEngine<Ex>::post_retire() {
 // Under the lock, like the sending: a channel must not go while it is still being used.
 template <class Ex>
 typename BasicEngine<Ex>::Channel& BasicEngine<Ex>::room() {
-  if (!room_) room_.emplace(executor_, unlimited);  // a token sent before its taker is there is kept
+  if (!room_) room_.emplace(*executor_, unlimited);  // a token sent before its taker is there is kept
   return *room_;
 }
 
@@ -215,7 +215,7 @@ bool BasicEngine<Ex>::take_token_locked() noexcept {
 
 template <class Ex>
 void BasicEngine<Ex>::arm_timer(Time time) {
-  if (!timer_) timer_.emplace(executor_);
+  if (!timer_) timer_.emplace(*executor_);
   timer_->expires_at(time);
   timer_->async_wait([self = Ref<Engine>(this)](boost::system::error_code ec) {
     if (!ec) self->on_timer();
@@ -231,17 +231,15 @@ template <class Ex>
 void BasicEngine<Ex>::forget_context_locked() noexcept {
   room_.reset();
   timer_.reset();
-  if constexpr (own_queues) {
-    executor_ = Ex();
-    body_executor_.reset();
-  }
+  executor_.reset();
+  body_executor_.reset();
 }
 
 template <class Ex>
 asio::any_io_executor BasicEngine<Ex>::completion_executor() const {
   std::lock_guard lock(mutex());
   if (!service_) return asio::system_executor();
-  return executor_;
+  return *executor_;
 }
 
 // ---- joining
