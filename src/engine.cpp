@@ -24,7 +24,11 @@ struct Engine::Effects {
   bool retire = false;
   bool start_failed = false;
 
-  void carry_out(Engine& engine) noexcept;
+  void carry_out(Engine& engine) noexcept {  // most often there is nothing to do
+    if (resume || start || admits || cancels || retire || start_failed || !settled.empty()) carry_out_all(engine);
+    waiters.complete();
+  }
+  void carry_out_all(Engine& engine) noexcept;
   void send_for_worker(Engine& engine) noexcept;
 };
 
@@ -293,7 +297,7 @@ TaskBase* Engine::start_next_locked(Worker& worker, Effects& effects) {
   job.state_.store(TaskState::running, std::memory_order_relaxed);
   job.worker_ = &worker;
   worker.job = &job;
-  busy_.push_back(worker);
+  if (!busy_.linked(worker)) busy_.push_back(worker);
   if (rate_.limited()) rate_.started(Clock::now());
   if (job.timeout_ != no_timeout) {
     const Time deadline = deadline_in(job.timeout_);
@@ -316,6 +320,7 @@ TaskBase* Engine::advance(Worker& worker) noexcept {
     if (worker.woken) worker.woken = wake_pending_ = false;
     if (ended) finish_locked(worker, *ended, aborted, effects);
     next = start_next_locked(worker, effects);
+    if (ended && !next) busy_.remove(worker);
     after_change_locked(effects);
   }
   effects.carry_out(*this);
@@ -361,6 +366,7 @@ void Engine::worker_gone(Worker& worker) noexcept {
       job->cancel_reason = CancelReason::dropped;
       job->error_ = make_cancelled();
       finish_locked(worker, *job, true, effects);
+      busy_.remove(worker);
     }
     if (!worker.is_body) --workers_;
     worker.gone = true;
@@ -406,8 +412,8 @@ void Engine::settle_locked(TaskBase& job, TaskState state, Effects& effects) noe
   effects.waiters.append(job.waiters_.take_all());
 }
 
+// The worker stays among the busy ones: as a rule its next job begins at once.
 void Engine::finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects& effects) {
-  busy_.remove(worker);
   if (due_.linked(worker)) due_.remove(worker);
   worker.job = nullptr;
   job.worker_ = nullptr;
@@ -452,6 +458,12 @@ void Engine::record_locked(TaskBase& job) {
   }
 }
 
+template <class F>
+void Engine::for_each_running_locked(F f) const {
+  for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker))
+    if (worker->job) f(*worker->job);
+}
+
 void Engine::after_change_locked(Effects& effects) noexcept {
   if (admission_.may_admit() || (admission_.waiting() > 0 && phase_ != Phase::open)) effects.admits = true;
   if (!admission_.idle()) return;
@@ -459,8 +471,7 @@ void Engine::after_change_locked(Effects& effects) noexcept {
   if (scope_over_locked()) effects.waiters.append(scope_end_.take_all());
   // Nobody in the scope is left to read what a pump would still bring.
   if (scoped_ && !body_running_ && pumps_ > 0)
-    for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker))
-      request_cancel_locked(*worker->job, CancelReason::scope, effects);
+    for_each_running_locked([&](TaskBase& running) { request_cancel_locked(running, CancelReason::scope, effects); });
   if (armed_ != Time::max() && scope_deadline_ == Time::max()) {
     armed_ = rate_wake_ = Time::max();
     if (service_) cancel_timer();
@@ -532,8 +543,7 @@ void Engine::cancel_queued_locked(TaskBase& job, CancelReason reason,
 void Engine::cancel_everything_locked(CancelReason reason, Effects& effects) noexcept {
   const auto error = queued_.empty() ? nullptr : make_cancelled();
   while (auto* job = queued_.front()) cancel_queued_locked(*job, reason, error, effects);
-  for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker))
-    request_cancel_locked(*worker->job, reason, effects);
+  for_each_running_locked([&](TaskBase& running) { request_cancel_locked(running, reason, effects); });
 }
 
 void Engine::stop_locked(CancelReason reason, Effects& effects) noexcept {
@@ -564,11 +574,11 @@ std::vector<Ref<TaskBase>> Engine::cancel_jobs() {
       jobs.emplace_back(job);
       cancel_queued_locked(*job, CancelReason::handle, make_cancelled(), effects);
     }
-    for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker)) {
-      if (worker->is_body || worker->job == own.get()) continue;
-      jobs.emplace_back(worker->job);
-      request_cancel_locked(*worker->job, CancelReason::handle, effects);
-    }
+    for_each_running_locked([&](TaskBase& running) {
+      if (running.is_body || &running == own.get()) return;
+      jobs.emplace_back(&running);
+      request_cancel_locked(running, CancelReason::handle, effects);
+    });
     after_change_locked(effects);
   }
   effects.carry_out(*this);
@@ -584,8 +594,9 @@ void Engine::cancel_sink(const CompletionSink& sink) noexcept {
       if (job->sink == &sink) cancel_queued_locked(*job, CancelReason::scope, make_cancelled(), effects);
       job = next;
     }
-    for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker))
-      if (worker->job->sink == &sink) request_cancel_locked(*worker->job, CancelReason::scope, effects);
+    for_each_running_locked([&](TaskBase& running) {
+      if (running.sink == &sink) request_cancel_locked(running, CancelReason::scope, effects);
+    });
     after_change_locked(effects);
   }
   effects.carry_out(*this);
@@ -853,8 +864,9 @@ std::string Engine::label() const {
 std::string Engine::still_running() const {
   std::lock_guard lock(mutex_);
   std::string text;
-  for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker))
-    if (!worker->is_body) text += (text.empty() ? "" : ", ") + worker->job->label();
+  for_each_running_locked([&](TaskBase& running) {
+    if (!running.is_body) text += (text.empty() ? "" : ", ") + running.label();
+  });
   return text;
 }
 
@@ -868,7 +880,7 @@ std::exception_ptr Engine::take_error() {
   return error;
 }
 
-void Engine::Effects::carry_out(Engine& engine) noexcept {
+void Engine::Effects::carry_out_all(Engine& engine) noexcept {
   if (resume || start || retire || start_failed) send_for_worker(engine);
   if (admits) engine.admit();
   waiters.complete();

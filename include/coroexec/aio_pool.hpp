@@ -72,7 +72,7 @@ class BasicAioPool {
     requires(sizeof...(Callback) <= 2)
   auto spawn(TaskOptions options, Coro&& coro, Callback&&... callback) {
     return detail::submit_job(
-        engine_, make(options, std::forward<Coro>(coro), std::forward<Callback>(callback)...));
+        make(options, std::forward<Coro>(coro), std::forward<Callback>(callback)...));
   }
 
   // The handle at once; no limit on how many wait.

@@ -59,7 +59,7 @@ class BasicCoroutineExecutor {
   }
   template <class F, class... Args>
   auto submit(TaskOptions options, F&& function, Args&&... arguments) {
-    return detail::submit_job(engine_, make(options, std::forward<F>(function), std::forward<Args>(arguments)...));
+    return detail::submit_job(make(options, std::forward<F>(function), std::forward<Args>(arguments)...));
   }
 
   // Hands in a job without waiting and without a limit on the queue. Throws closed as above.

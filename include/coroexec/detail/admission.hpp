@@ -5,16 +5,19 @@
 #include <cstddef>
 #include <utility>
 
-#include "coroexec/config.hpp"
+#include "coroexec/options.hpp"
 
 namespace coroexec::detail {
 
-// A job is queued when it has been accepted, active once it has started. While slots are free, as
-// many jobs are accepted as can start; when all are taken, `backlog` more. A submitter that finds no
+// A job is queued when it has been accepted, active once it has started. As many are accepted as there are slots,
+// and `backlog` more, so that workers find the next job without waking anybody. A submitter that finds no
 // room waits; it is let in with a reservation, so that nobody can take its place before it resumes.
 class COROEXEC_DECL Admission {
  public:
-  Admission(std::size_t max_active, std::size_t backlog) : max_active_(max_active), backlog_(backlog) {}
+  Admission(std::size_t max_active, std::size_t backlog)
+      : max_active_(max_active),
+        backlog_(backlog),
+        limit_(backlog < unlimited - max_active ? max_active + backlog : unlimited) {}
 
   // Is there room for one more right now, for somebody who does not wait? Those who wait come first.
   bool has_room() const noexcept { return waiting_ == 0 && room() > 0; }
@@ -31,7 +34,7 @@ class COROEXEC_DECL Admission {
 
   // Is it time to wake waiting submitters? With a backlog only when it is half empty, and then all that
   // fit at once: a wake costs as much as several jobs.
-  bool may_admit() const noexcept { return waiting_ > 0 && room() > 0 && room() >= limit() - limit() / 2; }
+  bool may_admit() const noexcept { return waiting_ > 0 && room() > 0 && room() >= backlog_ - backlog_ / 2; }
   // How many to wake now; each then holds a reservation.
   std::size_t admit_waiting() noexcept;
 
@@ -54,16 +57,14 @@ class COROEXEC_DECL Admission {
     assert(count > 0);
     --count;
   }
-  std::size_t limit() const noexcept {
-    return active_ < max_active_ ? max_active_ - active_ : backlog_;
-  }
   std::size_t room() const noexcept {
-    const std::size_t taken = queued_ + reserved_;
-    return taken < limit() ? limit() - taken : 0;
+    const std::size_t taken = active_ + queued_ + reserved_;
+    return taken < limit_ ? limit_ - taken : 0;
   }
 
   std::size_t max_active_;
   std::size_t backlog_;
+  std::size_t limit_;  // of jobs accepted and not ended
   std::size_t active_ = 0;
   std::size_t queued_ = 0;
   std::size_t waiting_ = 0;

@@ -62,6 +62,10 @@ class BasicEngine final : public Engine {
   // Starts a job outside of the bound, whose error is the caller's: the pump of a stream.
   void run_beside(Job<Ex>& job);
 
+  // From a worker's coroutine: see Job::run.
+  template <class Typed>
+  awaitable<TaskBase*> run_jobs(Worker& worker, Typed& first);
+
   void initializer(std::function<awaitable<void>()> function) { initializer_ = std::move(function); }
 
  private:
@@ -96,7 +100,7 @@ class BasicEngine final : public Engine {
   awaitable<void> work(Worker& worker);
   awaitable<void> park_here(Worker& worker);
   awaitable<void> pause(Worker& worker);
-  awaitable<void> run_initialized(Job<Ex>& job);
+  awaitable<void> end_turn(Worker& worker);
   Channel& room();
   bool on_own_thread(Worker& worker) const noexcept;
   const Ex& target_of(const Worker& worker) const noexcept;

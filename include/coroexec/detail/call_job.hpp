@@ -22,21 +22,7 @@ class CallJob final : public ResultJob<T, Ex> {
       : ResultJob<T, Ex>(engine, options),
         payload_(std::in_place, std::forward<G>(function), std::forward<Given>(arguments)...) {}
 
-  asio::awaitable<void, Ex> run() override {
-    try {
-      if constexpr (std::is_void_v<T>)
-        co_await call();
-      else
-        this->succeed(co_await call());
-    } catch (...) {
-      this->end_with(std::current_exception());
-    }
-  }
-
-  void drop_payload() noexcept override { payload_.reset(); }
-
- private:
-  asio::awaitable<T, Ex> call() {
+  asio::awaitable<T, Ex> call() override {
     return std::apply(
         [](F& function, Args&... arguments) {
           return std::invoke(std::move(function), std::move(arguments)...);
@@ -44,6 +30,9 @@ class CallJob final : public ResultJob<T, Ex> {
         *payload_);
   }
 
+  void drop_payload() noexcept override { payload_.reset(); }
+
+ private:
   std::optional<std::tuple<F, Args...>> payload_;
 };
 

@@ -190,6 +190,8 @@ class COROEXEC_DECL Engine : public PooledObject {
                             Effects& effects) noexcept;
   void cancel_everything_locked(CancelReason reason, Effects& effects) noexcept;
   bool deadlocked_locked() noexcept;
+  template <class F>
+  void for_each_running_locked(F f) const;
   bool request_cancel_locked(TaskBase& job, CancelReason reason, Effects& effects) noexcept;
   void after_change_locked(Effects& effects) noexcept;
   void retire_if_idle_locked(Effects& effects) noexcept;

@@ -25,9 +25,9 @@ struct FaceAccess {
 
 // One frame where there is room, which is the usual case.
 template <class T, class Ex>
-asio::awaitable<BasicTask<T, Ex>, Ex> submit_job(Ref<BasicEngine<Ex>> engine,
-                                                 Ref<ResultJob<T, Ex>> job) {
-  if (!engine->try_submit(*job)) co_await engine->enter(job);
+asio::awaitable<BasicTask<T, Ex>, Ex> submit_job(Ref<ResultJob<T, Ex>> job) {
+  auto& engine = static_cast<BasicEngine<Ex>&>(job->engine());
+  if (!engine.try_submit(*job)) co_await engine.enter(job);
   co_return TaskAccess::make(std::move(job));
 }
 

@@ -24,6 +24,8 @@ namespace detail {
 
 class Engine;
 class Worker;
+template <class Ex>
+class BasicEngine;
 
 // Why a job is to stop. The first reason stays.
 enum class CancelReason : std::uint8_t { none, handle, scope, deadline, dropped };
@@ -68,6 +70,9 @@ class COROEXEC_DECL TaskBase : public PooledObject {
   // Destroys callable and arguments: once the job has ended or will never start.
   virtual void drop_payload() noexcept = 0;
 
+  // Two jobs of one kind are of one ResultJob type.
+  virtual const void* kind() const noexcept = 0;
+
   Engine& engine() const noexcept { return *engine_; }
 
  private:
@@ -110,8 +115,9 @@ template <class Ex>
 class Job : public TaskBase {
  public:
   using TaskBase::TaskBase;
-  // Runs the job and keeps what came of it; throws only if there is no memory for the frame.
-  virtual asio::awaitable<void, Ex> run() = 0;
+  // Runs this job, which `worker` has begun, and then as many of the next as give the same type of result: one
+  // coroutine frame serves them all. Gives the job of another type that `worker` has begun meanwhile, or null.
+  virtual asio::awaitable<TaskBase*, Ex> run(BasicEngine<Ex>& engine, Worker& worker) = 0;
   void fail(std::exception_ptr error) noexcept { end_with(std::move(error)); }
 };
 
@@ -121,13 +127,16 @@ class ResultJob : public Job<Ex> {
  public:
   using Job<Ex>::Job;
   T& value() noexcept { return *value_; }
-
- protected:
-  template <class U>
-  void succeed(U&& value) {
-    value_.emplace(std::forward<U>(value));
+  asio::awaitable<TaskBase*, Ex> run(BasicEngine<Ex>& engine, Worker& worker) override {
+    return engine.template run_jobs<ResultJob>(worker, *this);
   }
-  bool has_value() const noexcept { return value_.has_value(); }
+  virtual asio::awaitable<T, Ex> call() = 0;  // the user's coroutine
+  void succeed(T&& value) { value_.emplace(std::move(value)); }
+  const void* kind() const noexcept final { return type_mark(); }
+  static const void* type_mark() noexcept {
+    static constexpr char mark = 0;
+    return &mark;
+  }
 
  private:
   std::optional<T> value_;
@@ -137,6 +146,15 @@ template <class Ex>
 class ResultJob<void, Ex> : public Job<Ex> {
  public:
   using Job<Ex>::Job;
+  asio::awaitable<TaskBase*, Ex> run(BasicEngine<Ex>& engine, Worker& worker) override {
+    return engine.template run_jobs<ResultJob>(worker, *this);
+  }
+  virtual asio::awaitable<void, Ex> call() = 0;
+  const void* kind() const noexcept final { return type_mark(); }
+  static const void* type_mark() noexcept {
+    static constexpr char mark = 0;
+    return &mark;
+  }
 };
 
 }  // namespace detail

@@ -31,6 +31,8 @@ class Worker {
   ListLinks<Worker> link;         // among the engine's busy or idle workers
   ListLinks<Worker> due;          // among those whose job is to be told of a cancel
   CancelNode cancel_node;
+  static constexpr std::uint32_t jobs_per_turn = 256;
+  std::uint32_t turn_left = jobs_per_turn;  // jobs it may yet begin before others get their turn
   bool cancel_queued = false;
   bool is_body = false;           // runs the scope's body and nothing else
   bool woken = false;             // has been sent for and has not arrived

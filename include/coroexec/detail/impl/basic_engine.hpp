@@ -44,48 +44,58 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::park_here(Worker& worker) {
 template <class Ex>
 asio::awaitable<void, Ex> BasicEngine<Ex>::work(Worker& worker) {
   worker.started = true;
-  constexpr std::uint32_t jobs_per_turn = 256;  // then timers and sockets get their turn
-  std::uint32_t budget = jobs_per_turn;
   TaskBase* job = worker.is_body ? worker.job : advance(worker);
   // A body counts as running from before it starts, when a cancel finds nothing to tell.
   if (worker.is_body && job->cancel_requested) worker.signal.emit(asio::cancellation_type::terminal);
   for (;;) {
-    if (!job) {
-      if (worker_may_go(worker)) co_return;
-      co_await park_here(worker);
-      budget = jobs_per_turn;
+    while (job) {
+      try {
+        job = co_await static_cast<Job<Ex>&>(*job).run(*this, worker);
+        continue;
+      } catch (...) {  // no memory for the frame
+        static_cast<Job<Ex>&>(*job).fail(std::current_exception());
+      }
       job = advance(worker);
-      continue;
     }
-    auto& runnable = static_cast<Job<Ex>&>(*job);
-    try {
-      if (initializer_ && !job->is_body)
-        co_await run_initialized(runnable);
-      else
-        co_await runnable.run();
-    } catch (...) {  // no memory for the job's frame
-      runnable.fail(std::current_exception());
-    }
-    if (!on_own_thread(worker)) co_await pause(worker);
-    co_await asio::this_coro::throw_if_cancelled(true);
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    if (worker_may_go(worker)) co_return;
+    co_await park_here(worker);
+    worker.turn_left = Worker::jobs_per_turn;
     job = advance(worker);
-    if (job && --budget == 0) {
-      budget = jobs_per_turn;
-      co_await pause(worker);
-    }
   }
 }
 
+// Nothing may be thrown out of here but what stops it from starting.
 template <class Ex>
-asio::awaitable<void, Ex> BasicEngine<Ex>::run_initialized(Job<Ex>& job) {
-  try {
-    co_await initializer_();
-  } catch (...) {
-    job.fail(std::current_exception());
-    co_return;
+template <class Typed>
+asio::awaitable<TaskBase*, Ex> BasicEngine<Ex>::run_jobs(Worker& worker, Typed& first) {
+  for (Typed* job = &first;;) {
+    try {
+      if (worker.turn_left-- == 0) co_await end_turn(worker);
+      if (initializer_ && !job->is_body) co_await initializer_();
+      if constexpr (requires { job->value(); })
+        job->succeed(co_await job->call());
+      else
+        co_await job->call();
+    } catch (...) {
+      job->fail(std::current_exception());
+    }
+    if (!on_own_thread(worker)) {
+      co_await asio::this_coro::throw_if_cancelled(false);
+      co_await pause(worker);
+    }
+    co_await asio::this_coro::throw_if_cancelled(true);
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    TaskBase* const next = advance(worker);
+    if (!next || next->kind() != Typed::type_mark()) co_return next;
+    job = static_cast<Typed*>(next);
   }
-  co_await job.run();
+}
+
+// Timers and sockets get their turn.
+template <class Ex>
+asio::awaitable<void, Ex> BasicEngine<Ex>::end_turn(Worker& worker) {
+  worker.turn_left = Worker::jobs_per_turn;
+  return pause(worker);
 }
 
 // A job may have ended where it awaited something with another executor bound to it.
