@@ -1,13 +1,12 @@
 // A benchmark program's main: Google Benchmark measures the scenarios, then the rows are printed beside
-// the contract's figures. Options are Google Benchmark's, and those of run_one(); `--rows` prints the
-// rows as JSON, for compare.py.
+// the contract's figures, and the figures that are not times. Options are Google Benchmark's, those of
+// run_one(), and for compare.py `--rows` and `--figures`, which print JSON.
 #pragma once
 
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
@@ -21,14 +20,15 @@ namespace bench {
 // disturbs a run only ever makes it slower.
 class Reporter : public benchmark::ConsoleReporter {
  public:
+  explicit Reporter(std::map<std::string, double> known) : ns_(std::move(known)) {}
   void ReportRuns(const std::vector<Run>& runs) override {
     ConsoleReporter::ReportRuns(runs);
     for (auto& run : runs) {
       const auto cost = run.counters.find("per_job");
       if (run.run_type != Run::RT_Iteration || cost == run.counters.end()) continue;
-      auto [known, added] =
-          ns_.try_emplace(run.run_name.function_name, std::numeric_limits<double>::max());
-      known->second = std::min(known->second, cost->second.value * 1e9);
+      const double ns = cost->second.value * 1e9;
+      auto [known, added] = ns_.try_emplace(run.run_name.function_name, ns);
+      known->second = std::min(known->second, ns);
     }
   }
   double ns(const std::string& scenario) const {
@@ -50,17 +50,38 @@ inline const char* name_of(Compare compare) {
 }
 
 inline void print_rows_as_json(const Programme& programme) {
-  std::puts("[");
-  for (auto& row : programme.rows)
-    std::printf(R"(  {"work": "%s", "ours": "%s", "other": "%s", "limit": %g, "compare": "%s"}%s)"
-                "\n",
-                row.work.c_str(), row.ours.c_str(), row.other.c_str(), row.limit,
-                name_of(row.compare), &row == &programme.rows.back() ? "" : ",");
-  std::puts("]");
+  std::printf("{\"rows\": [\n");
+  for (const char* comma = ""; auto& row : programme.rows) {
+    std::printf(R"(%s  {"work": "%s", "ours": "%s", "other": "%s", "limit": %g, "compare": "%s"})",
+                comma, row.work.c_str(), row.ours.c_str(), row.other.c_str(), row.limit,
+                name_of(row.compare));
+    comma = ",\n";
+  }
+  std::printf("\n],\n\"constants\": {");
+  for (const char* comma = ""; auto& [name, ns] : programme.constants) {
+    std::printf("%s\"%s\": %g", comma, name.c_str(), ns);
+    comma = ", ";
+  }
+  std::printf("},\n\"scenarios\": {");
+  for (const char* comma = ""; auto& scenario : programme.scenarios) {
+    std::printf("%s\"%s\": %zu", comma, scenario.name.c_str(), scenario.jobs);
+    comma = ", ";
+  }
+  std::printf("}}\n");
+}
+
+inline void print_figures_as_json(const Programme& programme) {
+  std::printf("[\n");
+  for (const char* comma = ""; auto& figure : programme.figures) {
+    std::printf(R"(%s  {"what": "%s", "unit": "%s", "value": %.4g, "limit": %g})", comma,
+                figure.what.c_str(), figure.unit.c_str(), figure.measure(), figure.limit);
+    comma = ",\n";
+  }
+  std::printf("\n]\n");
 }
 
 inline void print_ratios(const Programme& programme, const Reporter& measured) {
-  std::printf("\n%-52s %9s %9s %9s  %s\n", "work", "ours ns", "other ns", "compared", "must be");
+  std::printf("\n%-62s %9s %9s %9s  %s\n", "work", "ours ns", "other ns", "compared", "must be");
   for (auto& row : programme.rows) {
     const double ours = measured.ns(row.ours), other = measured.ns(row.other);
     if (ours <= 0 || other <= 0) continue;  // filtered out
@@ -68,7 +89,7 @@ inline void print_ratios(const Programme& programme, const Reporter& measured) {
                          : row.compare == Compare::difference ? ours - other
                                                               : other / ours;
     const bool at_least = row.compare == Compare::speedup;
-    std::printf("%-52s %9.1f %9.1f %9.3f  ", row.work.c_str(), ours, other, value);
+    std::printf("%-62s %9.1f %9.1f %9.3f  ", row.work.c_str(), ours, other, value);
     if (row.limit == 0) std::puts("-");
     else
       std::printf("%s %g%s\n", at_least ? ">=" : "<=", row.limit,
@@ -76,29 +97,45 @@ inline void print_ratios(const Programme& programme, const Reporter& measured) {
   }
 }
 
+inline void print_figures(const Programme& programme) {
+  std::printf("\n%-62s %12s  %s\n", "figure", "value", "must be");
+  for (auto& figure : programme.figures) {
+    const double value = figure.measure();
+    std::printf("%-62s %12.4g  ", (figure.what + ", " + figure.unit).c_str(), value);
+    if (figure.limit < 0) std::puts("-");
+    else std::printf("<= %g%s\n", figure.limit, value <= figure.limit ? "" : "   NOT REACHED");
+  }
+}
+
 inline int run_main(const Programme& programme, int argc, char** argv) {
   if (run_one(programme, argc, argv)) return 0;
-  if (argc == 2 && std::string_view(argv[1]) == "--rows") {
+  const std::string_view first = argc == 2 ? argv[1] : "";
+  if (first == "--rows") {
     print_rows_as_json(programme);
     return 0;
   }
-  for (auto& scenario : programme.scenarios)
-    benchmark::RegisterBenchmark(
-        scenario.name.c_str(),
-        [&scenario](benchmark::State& state) {
-          for (auto _ : state) run_checked(scenario, scenario.jobs);
-          state.counters["per_job"] = benchmark::Counter(
-              static_cast<double>(scenario.jobs),
-              benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
-        })
-        ->UseRealTime()
-        ->Unit(benchmark::kMillisecond)
-        ->MinTime(0.1);
+  if (first == "--figures") {
+    print_figures_as_json(programme);
+    return 0;
+  }
+  const double least_time = 0.1;  // seconds; a scenario that takes longer is run once
+  for (auto& scenario : programme.scenarios) {
+    const auto run = [&scenario](benchmark::State& state) {
+      for (auto _ : state) run_checked(scenario, scenario.jobs);
+      using benchmark::Counter;
+      state.counters["per_job"] = Counter(static_cast<double>(scenario.jobs),
+                                          Counter::kIsIterationInvariantRate | Counter::kInvert);
+    };
+    auto* registered = benchmark::RegisterBenchmark(scenario.name.c_str(), run);
+    registered->Unit(benchmark::kMillisecond)->MinTime(least_time);
+    if (scenario.by_wall_clock) registered->UseRealTime();
+  }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  Reporter reporter;
-  benchmark::RunSpecifiedBenchmarks(&reporter);
-  print_ratios(programme, reporter);
+  Reporter reporter(programme.constants);
+  if (!programme.scenarios.empty()) benchmark::RunSpecifiedBenchmarks(&reporter);
+  if (!programme.rows.empty()) print_ratios(programme, reporter);
+  if (!programme.figures.empty()) print_figures(programme);
   return 0;
 }
 

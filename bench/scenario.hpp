@@ -1,11 +1,12 @@
-// What a benchmark program consists of: scenarios, each of which does a given number of jobs, and the
-// rows of the contract that compare them.
+// What a benchmark program consists of: scenarios, each of which does a given number of jobs, the rows
+// of the contract that compare them, and figures that are not times.
 #pragma once
 
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,9 @@ struct Scenario {
   std::string name;
   std::size_t jobs;  // in one run, as measured
   std::function<void(std::size_t jobs)> run;
+  // Processor time is measured, for other processes disturb it least; where a scenario waits, or has
+  // several threads, it is the time that passes.
+  bool by_wall_clock = false;
 };
 
 // How two scenarios are compared, and what the contract asks for.
@@ -28,14 +32,25 @@ enum class Compare {
 struct Row {
   std::string work;
   std::string ours;
-  std::string other;
-  double limit;  // 0: no figure in the contract, shown for comparison
+  std::string other;  // a scenario or a constant
+  double limit;       // 0: no figure in the contract, shown for comparison
   Compare compare = Compare::ratio;
+};
+
+// Something counted once: bytes, allocations, fairness.
+struct Figure {
+  std::string what;
+  std::string unit;
+  std::function<double()> measure;
+  double limit = -1;  // at most; negative: no figure in the contract
 };
 
 struct Programme {
   std::vector<Scenario> scenarios;
+  std::map<std::string, double>
+      constants;  // ns a job, for rows that compare with a calculated time
   std::vector<Row> rows;
+  std::vector<Figure> figures;
 
   const Scenario* find(std::string_view name) const {
     for (auto& scenario : scenarios)
@@ -44,8 +59,9 @@ struct Programme {
   }
 };
 
-// Every job counts itself here, so that no scenario is fast because it lost some.
-inline std::size_t jobs_done = 0;
+// Every job counts itself here, so that no scenario is fast because it lost some. Of this thread; what
+// other threads counted is added when they end.
+inline thread_local std::size_t jobs_done = 0;
 
 inline void run_checked(const Scenario& scenario, std::size_t jobs) {
   jobs_done = 0;
