@@ -73,7 +73,7 @@ inline void print_rows_as_json(const Programme& programme) {
 inline void print_figures_as_json(const Programme& programme) {
   std::printf("[\n");
   for (const char* comma = ""; auto& figure : programme.figures) {
-    std::printf(R"(%s  {"what": "%s", "unit": "%s", "value": %.4g, "limit": %g})", comma,
+    std::printf(R"(%s  {"what": "%s", "unit": "%s", "value": %.6g, "limit": %g})", comma,
                 figure.what.c_str(), figure.unit.c_str(), figure.measure(), figure.limit);
     comma = ",\n";
   }
@@ -101,7 +101,7 @@ inline void print_figures(const Programme& programme) {
   std::printf("\n%-62s %12s  %s\n", "figure", "value", "must be");
   for (auto& figure : programme.figures) {
     const double value = figure.measure();
-    std::printf("%-62s %12.4g  ", (figure.what + ", " + figure.unit).c_str(), value);
+    std::printf("%-62s %12.6g  ", (figure.what + ", " + figure.unit).c_str(), value);
     if (figure.limit < 0) std::puts("-");
     else std::printf("<= %g%s\n", figure.limit, value <= figure.limit ? "" : "   NOT REACHED");
   }

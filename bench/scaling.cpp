@@ -69,8 +69,19 @@ void add_engines(Programme& programme) {
            run_engines(engines, n / engines, 10'000 / engines, [](std::size_t) {});
          }});
   }
+  programme.scenarios.push_back(
+      {"skilled_1000", 500'000, [](std::size_t n) {
+         asio::io_context context(1);
+         for (std::size_t i = 0; i < 1000; ++i)
+           asio::co_spawn(context,
+                          by_hand::skilled<Any, JobFunction<Any>>(n / 1000, 10, yielding_job<Any>),
+                          rethrow);
+         context.run();
+       }});
   programme.rows.push_back(
-      {"a thousand engines with W = 10 over one with W = 10000", "engines_1000", "engines_1", 0});
+      {"a thousand executors, W = 10, over as many by hand", "engines_1000", "skilled_1000", 0});
+  programme.rows.push_back(
+      {"a thousand executors, W = 10, over one, W = 10000", "engines_1000", "engines_1", 0});
 }
 
 void add_work(Programme& programme) {
@@ -102,21 +113,35 @@ double behind(const std::vector<std::size_t>& progress) {
   return 1 - static_cast<double>(least) / static_cast<double>(most);
 }
 
-double unfairness_of_workers() {
-  constexpr std::size_t workers = 1000, steps = 500;
+// A thousand jobs that yield again and again, handed in one after the other. Told are how many rounds
+// the first has made when the last one starts, and how even they are from then on.
+struct Rounds {
+  double until_all_started = 0;
+  double unfairness = 0;
+};
+
+Rounds thousand_jobs() {
+  constexpr std::size_t workers = 1000, rounds = 200;
   std::vector<std::size_t> progress(workers);
+  std::size_t started = 0;
   bool over = false;
+  Rounds result;
   const auto job = [&](std::size_t i) -> asio::awaitable<void> {
+    if (++started == workers) {
+      result.until_all_started = static_cast<double>(progress[0]);
+      std::ranges::fill(progress, 0);
+    }
     while (!over) {
       co_await asio::post(asio::use_awaitable);
-      if (++progress[i] == steps) over = true;
+      if (++progress[i] == rounds && started == workers) over = true;
     }
   };
   const auto body = [&](ours::Executor<Any>& executor) -> asio::awaitable<void> {
     for (std::size_t i = 0; i < workers; ++i) co_await executor.submit(job, i);
   };
   ours::in_executor<Any>(workers, body);
-  return behind(progress);
+  result.unfairness = behind(progress);
+  return result;
 }
 
 double unfairness_of_engines() {
@@ -138,8 +163,10 @@ int main(int argc, char** argv) {
   add_counts(programme);
   add_engines(programme);
   add_work(programme);
+  programme.figures.push_back({"rounds of the first of 1000 jobs until the last has started",
+                               "rounds", [] { return thousand_jobs().until_all_started; }});
   programme.figures.push_back({"how far the slowest of 1000 jobs is behind the fastest", "share",
-                               unfairness_of_workers, 0.05});
+                               [] { return thousand_jobs().unfairness; }, 0.05});
   programme.figures.push_back({"how far the slowest of 1000 engines is behind the fastest", "share",
                                unfairness_of_engines, 0.05});
   return run_main(programme, argc, argv);
