@@ -64,7 +64,8 @@ inline void print_rows_as_json(const Programme& programme) {
   }
   std::printf("},\n\"scenarios\": {");
   for (const char* comma = ""; auto& scenario : programme.scenarios) {
-    std::printf("%s\"%s\": %zu", comma, scenario.name.c_str(), scenario.jobs);
+    std::printf("%s\"%s\": %s", comma, scenario.name.c_str(),
+                scenario.by_wall_clock ? "\"time\"" : "\"processor\"");
     comma = ", ";
   }
   std::printf("}}\n");

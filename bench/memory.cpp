@@ -6,9 +6,9 @@
 #include <string>
 
 #include "by_hand_stream.hpp"
+#include "every_way.hpp"
 #include "harness.hpp"
 #include "heap.hpp"
-#include "our_streams.hpp"
 
 namespace bench {
 namespace {
@@ -169,48 +169,16 @@ void add_calls(Programme& programme) {
                                  in_thread([run] { return calls_per_job(run); }), limit});
   };
   const double none = 0.001;  // of a hundred thousand jobs, a hundred: what grows once
-  add(
-      "submit, one yield", [](std::size_t n) { ours::submit<Any>(n, bound, yielding_job<Any>); },
-      none);
-  add(
-      "submit, no yield", [](std::size_t n) { ours::submit<Any>(n, bound, plain_job<Any>); }, none);
-  add(
-      "submit, concrete executor",
-      [](std::size_t n) { ours::submit<Concrete>(n, bound, yielding_job<Concrete>); }, none);
-  add(
-      "submit, a deadline each",
-      [](std::size_t n) { ours::submit_with_deadline<Any>(n, bound, yielding_job<Any>); }, none);
-  add(
-      "spawn", [](std::size_t n) { ours::spawn<Any>(n, bound, yielding_job<Any>); }, none);
-  add(
-      "map", [](std::size_t n) { ours::map<Any>(n, bound, yielding_job<Any>); }, none);
-  add(
-      "map_unordered", [](std::size_t n) { ours::map_unordered<Any>(n, bound, yielding_job<Any>); },
-      none);
-  add(
-      "itermap", [](std::size_t n) { ours::itermap<Any>(n, bound, yielding_job<Any>); }, none);
-  add(
-      "concurrent", [](std::size_t n) { ours::concurrent<Any>(n, bound, yielding_job<Any>); },
-      none);
+  for (auto& way : ours::every_way(bound, 0)) add(way.name, way.run, none);
   const JobFunction<Any> job = yielding_job<Any>;
-  add(
-      "typical, by hand",
-      [=](std::size_t n) {
-        run_context<Any>([=] { return by_hand::typical<Any>(n, bound, job); });
-      },
-      -1);
-  add(
-      "skilled, by hand",
-      [=](std::size_t n) {
-        run_context<Any>([=] { return by_hand::skilled<Any>(n, bound, job); });
-      },
-      -1);
-  add(
-      "typical map, by hand",
-      [=](std::size_t n) {
-        run_context<Any>([=] { return by_hand::typical_map<Any>(n, bound, job); });
-      },
-      -1);
+  const auto form = [&](const std::string& what, auto run) {
+    add(
+        "by hand: " + what,
+        [=](std::size_t n) { run_context<Any>([=] { return run(n, bound, job); }); }, -1);
+  };
+  form("typical", by_hand::typical<Any, JobFunction<Any>>);
+  form("skilled", by_hand::skilled<Any, JobFunction<Any>>);
+  form("typical map", by_hand::typical_map<Any, JobFunction<Any>>);
   add(
       "the floor", [=](std::size_t n) { by_hand::floor<Any>(n, bound, job); }, -1);
 }

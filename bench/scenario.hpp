@@ -2,6 +2,7 @@
 // of the contract that compare them, and figures that are not times.
 #pragma once
 
+#include <boost/version.hpp>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +13,20 @@
 #include <vector>
 
 namespace bench {
+
+// What the figures of a build depend on, as far as the program knows.
+inline std::string toolchain() {
+#if defined(__clang__)
+  std::string name =
+      "clang " + std::to_string(__clang_major__) + "." + std::to_string(__clang_minor__);
+#elif defined(__GNUC__)
+  std::string name = "g++ " + std::to_string(__GNUC__) + "." + std::to_string(__GNUC_MINOR__);
+#else
+  std::string name = "another compiler";
+#endif
+  return name + ", Boost " + std::to_string(BOOST_VERSION / 100000) + "." +
+         std::to_string(BOOST_VERSION / 100 % 1000);
+}
 
 struct Scenario {
   std::string name;
@@ -72,7 +87,7 @@ inline void run_checked(const Scenario& scenario, std::size_t jobs) {
 }
 
 // `--only=NAME [--jobs=N]` runs this scenario once and nothing else: for callgrind and perf. `--list`
-// names them all. False if neither is asked for.
+// names them all, `--toolchain` what the program was built with. False if none of these is asked for.
 inline bool run_one(const Programme& programme, int argc, char** argv) {
   std::string only;
   std::size_t jobs = 0;
@@ -80,6 +95,10 @@ inline bool run_one(const Programme& programme, int argc, char** argv) {
     const std::string_view argument = argv[i];
     if (argument.starts_with("--only=")) only = argument.substr(7);
     if (argument.starts_with("--jobs=")) jobs = std::strtoull(argv[i] + 7, nullptr, 10);
+    if (argument == "--toolchain") {
+      std::puts(toolchain().c_str());
+      return true;
+    }
     if (argument == "--list") {
       for (auto& scenario : programme.scenarios) std::puts(scenario.name.c_str());
       return true;
