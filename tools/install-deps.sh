@@ -146,6 +146,8 @@ if ((level >= 3)); then
   need llvm-symbolizer-19 llvm-19
   need /usr/lib/llvm-19/lib/clang/19/lib/linux libclang-rt-19-dev
   need ccache ccache
+  need /usr/include/benchmark/benchmark.h libbenchmark-dev
+  need valgrind valgrind
 fi
 
 if ((${#missing[@]})); then
