@@ -71,7 +71,7 @@ def row_cell(row):
     text = f"{number(row['value'])}{unit}"
     if row["limit"] and not reached(row):
         text = f"**{text}**"
-    text += f" ±{number(row['error'])} ({number(row['ours_ns'])} : {number(row['other_ns'])} ns"
+    text += f" ±{row['error']:.2f} ({number(row['ours_ns'])} : {number(row['other_ns'])} ns"
     if row.get("instructions") is not None:
         text += f", instructions {number(row['instructions'])}"
     return text + ")"
