@@ -154,7 +154,7 @@ void add_bytes(Programme& programme) {
   const auto submit = [](std::size_t jobs, std::size_t bound) {
     return [=] { return peak_bytes([=] { ours::submit<Any>(jobs, bound, yielding_job<Any>); }); };
   };
-  for (const std::size_t bound : {100, 1000, 10'000})
+  for (const std::size_t bound : {100u, 1000u, 10'000u})
     add("peak of 100000 submitted jobs, W = " + std::to_string(bound), submit(100'000, bound));
   add("peak of 1000000 submitted jobs, W = 1000", submit(1'000'000, 1000));
   add("a queued job: ours", queued_job, 160);

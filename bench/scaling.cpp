@@ -16,7 +16,7 @@ using std::chrono::microseconds;
 
 void add_bounds(Programme& programme) {
   const JobFunction<Any> job = yielding_job<Any>;
-  for (const std::size_t bound : {1, 10, 100, 1000, 10'000, 100'000}) {
+  for (const std::size_t bound : {1u, 10u, 100u, 1000u, 10'000u, 100'000u}) {
     const std::string key = "_w" + std::to_string(bound);
     programme.scenarios.push_back(
         {"ours" + key, 500'000, [=](std::size_t n) { ours::submit<Any>(n, bound, job); }});
@@ -32,7 +32,7 @@ void add_bounds(Programme& programme) {
 void add_counts(Programme& programme) {
   const JobFunction<Any> job = yielding_job<Any>;
   const auto name = [](std::size_t jobs) { return "ours_n" + std::to_string(jobs); };
-  for (const std::size_t jobs : {1000, 10'000, 100'000, 1'000'000, 10'000'000})
+  for (const std::size_t jobs : {1000u, 10'000u, 100'000u, 1'000'000u, 10'000'000u})
     programme.scenarios.push_back(
         {name(jobs), jobs, [=](std::size_t n) { ours::submit<Any>(n, 1000, job); }});
   programme.rows.push_back(
@@ -63,7 +63,7 @@ void run_engines(std::size_t engines, std::size_t jobs, std::size_t bound, Progr
 }
 
 void add_engines(Programme& programme) {
-  for (const std::size_t engines : {1, 1000}) {
+  for (const std::size_t engines : {1u, 1000u}) {
     programme.scenarios.push_back(
         {"engines_" + std::to_string(engines), 500'000, [=](std::size_t n) {
            run_engines(engines, n / engines, 10'000 / engines, [](std::size_t) {});
