@@ -258,7 +258,7 @@ CORO_TEST_EVERYWHERE(PoolJoin, releases_all_who_wait_once_the_pool_is_empty) {
 CORO_TEST(PoolJoin, of_an_empty_pool_returns_at_once) {
   AioPool pool(home, 2);
   co_await pool.join();
-  co_await pool.exec(this_task::yield());
+  co_await pool.exec(sleep_for(milliseconds(0)));
   co_await pool.join();
   co_await pool.join();  // a pool that was joined is still open
   const auto seven = []() -> awaitable<int> { co_return 7; };

@@ -64,16 +64,28 @@ inline auto uncancel() noexcept {
   return asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
 }
 
+// What yield() gives: awaited as it is, which saves a coroutine frame; an awaitable where one is asked for; or
+// an Asio operation of signature void() for any other completion token.
+template <class Executor>
+class YieldOperation {
+ public:
+  template <asio::completion_token_for<void()> Token>
+  auto operator()(Token&& token) const {
+    return asio::async_initiate<Token, void()>(
+        [](auto handler) {
+          auto* node = new detail::YieldNode<decltype(handler)>(std::move(handler));
+          detail::post_node(node->executor(), *node);
+        },
+        token);
+  }
+  operator asio::awaitable<void, Executor>() const { return (*this)(asio::use_awaitable_t<Executor>()); }
+};
+
 // Goes to the end of the queue and lets the others run. Throws operation_aborted if the job is being
 // cancelled. (asyncio.sleep(0))
 template <class Executor = asio::any_io_executor>
-asio::awaitable<void, Executor> yield() {
-  return asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(
-      [](auto handler) {
-        auto* node = new detail::YieldNode<decltype(handler)>(std::move(handler));
-        detail::post_node(node->executor(), *node);
-      },
-      asio::use_awaitable_t<Executor>());
+YieldOperation<Executor> yield() {
+  return {};
 }
 
 }  // namespace this_task
