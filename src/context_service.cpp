@@ -1,11 +1,13 @@
 #include "coroexec/detail/context_service.hpp"
 
 #include "coroexec/detail/engine.hpp"
+#include "coroexec/detail/handover.hpp"
 
 namespace coroexec::detail {
 
 struct ContextService::Lists {
   IntrusiveList<WaitNode, &WaitNode::in_service_> waiting;
+  IntrusiveList<Handover, &Handover::in_service> handovers;
   std::vector<Engine*> engines;
 };
 
@@ -91,6 +93,24 @@ void ContextService::remove(WaitNode& node) noexcept {
   if (lists_->waiting.linked(node)) lists_->waiting.remove(node);
 }
 
+void ContextService::add(Handover& handover) noexcept {
+  std::lock_guard lock(wait_mutex_);
+  if (!dead_) lists_->handovers.push_back(handover);
+}
+
+void ContextService::remove(Handover& handover) noexcept {
+  std::lock_guard lock(wait_mutex_);
+  if (lists_->handovers.linked(handover)) lists_->handovers.remove(handover);
+}
+
+std::vector<Ref<Handover>> ContextService::handovers(bool of_generators) {
+  std::vector<Ref<Handover>> found;
+  std::lock_guard lock(wait_mutex_);
+  for (auto* handover = lists_->handovers.front(); handover; handover = lists_->handovers.next(*handover))
+    if (!of_generators || handover->is_generator()) found.emplace_back(handover);
+  return found;
+}
+
 // Engines first let go of the context, then the parked handlers are dropped, which destroys the
 // coroutines that wait. What those queue from now on is dropped on the spot.
 void ContextService::shutdown() {
@@ -116,6 +136,7 @@ void ContextService::shutdown() {
     }
   }
   while (auto* node = dropped.pop_front()) node->drop();
+  for (auto& handover : handovers(false)) handover->context_dies();
 }
 
 }  // namespace coroexec::detail

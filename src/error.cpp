@@ -59,6 +59,10 @@ TaskGroupError::TaskGroupError(std::vector<TaskError> errors)
 
 TaskGroupError::~TaskGroupError() = default;
 
+GeneratorExit::GeneratorExit() : sys::system_error(asio::error::operation_aborted, "GeneratorExit") {}
+
+GeneratorExit::~GeneratorExit() = default;
+
 namespace detail {
 
 void throw_error(errc code, const std::string& text) {

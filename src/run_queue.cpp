@@ -90,23 +90,24 @@ void RunQueue::fetch_inbox() noexcept {
   last_ = last;
 }
 
-// Runs exactly the entries that are there now, then lets the context turn (timers, sockets, other
-// queues) before the next batch. An exception leaves through the context's run(), as with any
-// handler, and what is left is scheduled again.
-void RunQueue::drain() {
-  struct Turn {
-    RunQueue& queue;
-    ThisThread before = std::exchange(this_thread, {nullptr, &queue});
-    ~Turn() noexcept(false) {
-      this_thread = before;
-      if (!queue.first_) {
-        QueueNode* empty = nullptr;
-        if (queue.inbox_.compare_exchange_strong(empty, idle(), std::memory_order_acq_rel)) return;
-      }
-      queue.schedule(false);
+// A thread's stay in a queue. An exception leaves through the context's run(), as with any handler,
+// and what is left in the queue is scheduled again.
+struct RunQueue::Turn {
+  RunQueue& queue;
+  ThisThread before = std::exchange(this_thread, {nullptr, &queue});
+  ~Turn() noexcept(false) {
+    this_thread = before;
+    if (!queue.first_) {
+      QueueNode* empty = nullptr;
+      if (queue.inbox_.compare_exchange_strong(empty, idle(), std::memory_order_acq_rel)) return;
     }
-  };
+    queue.schedule(false);
+  }
+};
 
+// Runs exactly the entries that are there now, then lets the context turn (timers, sockets, other
+// queues) before the next batch.
+void RunQueue::drain() {
   fetch_inbox();
   QueueNode* const end = last_;
   if (!first_) return;  // dropped by a shutdown
@@ -118,6 +119,22 @@ void RunQueue::drain() {
     this_thread.worker = node->worker;
     node->run();
   }
+}
+
+void RunQueue::dispatch(QueueNode& node) {
+  const RunQueue* const here = this_thread.draining;
+  if (here == this) {
+    CurrentWorker current(node.worker);
+    return node.run();
+  }
+  if (!here || here->target_ != target_) return push(node, true);
+  QueueNode* expected = idle();
+  if (dead_.load(std::memory_order_relaxed) ||
+      !inbox_.compare_exchange_strong(expected, nullptr, std::memory_order_acq_rel))
+    return push(node);
+  Turn turn{*this};
+  this_thread.worker = node.worker;
+  node.run();
 }
 
 void RunQueue::work_started() {

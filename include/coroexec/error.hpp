@@ -49,6 +49,16 @@ class COROEXEC_DECL TaskGroupError : public std::runtime_error {
   std::vector<TaskError> errors_;
 };
 
+// Thrown into a coroutine that speaks (Monitor::oob, GeneratorObject::ayield, Yield) where it waits to
+// be answered, when it is being closed instead. A cancellation to whoever does not ask closer, but the
+// coroutine may await at once, to clean up, without taking it back. (GeneratorExit)
+class COROEXEC_DECL GeneratorExit : public boost::system::system_error {
+ public:
+  GeneratorExit();
+  GeneratorExit(const GeneratorExit&) = default;
+  ~GeneratorExit() override;
+};
+
 namespace detail {
 
 // `text` is the whole sentence a user reads, without the code's own message.

@@ -10,12 +10,14 @@
 #include <vector>
 
 #include "coroexec/detail/intrusive_list.hpp"
+#include "coroexec/detail/optional_mutex.hpp"
 #include "coroexec/detail/run_queue.hpp"
 #include "coroexec/detail/worker.hpp"
 
 namespace coroexec::detail {
 
 class Engine;
+class Handover;
 class WaitNode;
 
 class COROEXEC_DECL ContextService : public asio::execution_context::service {
@@ -44,6 +46,10 @@ class COROEXEC_DECL ContextService : public asio::execution_context::service {
   void remove(Engine& engine) noexcept;
   void add(WaitNode& node);
   void remove(WaitNode& node) noexcept;
+  void add(Handover& handover) noexcept;
+  void remove(Handover& handover) noexcept;
+  // Those whose bodies have started and not ended, if `of_generators` of generators alone.
+  std::vector<Ref<Handover>> handovers(bool of_generators);
 
  private:
   void shutdown() override;

@@ -12,6 +12,10 @@ class OptionalMutex {
  public:
   explicit OptionalMutex(bool threads) noexcept : threads_(threads) {}
   bool threads() const noexcept { return threads_; }
+  // For one that is made before it is known. Only while nobody holds it.
+  void set_threads(bool threads) noexcept {
+    if (threads_ != threads) threads_ = threads;
+  }
   void lock() {
     if (threads_) mutex_.lock();
   }
@@ -21,7 +25,7 @@ class OptionalMutex {
 
  private:
   std::mutex mutex_;
-  const bool threads_;
+  bool threads_;
 };
 
 // With `threads` false the operations are plain loads and stores: no locked instruction.
@@ -42,10 +46,13 @@ class RefCount {
     return count == 0;
   }
   bool threads() const noexcept { return threads_; }
+  void set_threads(bool threads) noexcept {
+    if (threads_ != threads) threads_ = threads;
+  }
 
  private:
   std::atomic<std::uint32_t> count_{1};
-  const bool threads_;
+  bool threads_;
 };
 
 // An owning pointer to an object with retain() and release().

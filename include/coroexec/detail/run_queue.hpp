@@ -42,6 +42,10 @@ class COROEXEC_DECL RunQueue {
   // an idle queue is drained at once where the target executor runs things inline.
   void push(QueueNode& node, bool may_run_now = false);
 
+  // The node runs on the caller's stack if the caller is on the target executor, and either inside this
+  // queue already or the queue has nothing to do; else it runs later.
+  void dispatch(QueueNode& node);
+
   // While the count is above zero the target's context is told that work is outstanding. Any thread.
   void work_started();
   void work_finished() noexcept;
@@ -54,6 +58,7 @@ class COROEXEC_DECL RunQueue {
 
  private:
   friend struct Drain;
+  struct Turn;
   void drain();
   void schedule(bool may_run_now);
   void append_local(QueueNode& node) noexcept;
