@@ -4,6 +4,7 @@
 //   bench_monitor [rounds] [which]
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/channel.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -94,6 +95,18 @@ awaitable<void> generator() {
   }
 }
 
+awaitable<void> suspending_generator() {
+  const auto body = [](Yield<long> yield) -> awaitable<void> {
+    for (long i = 0; i < rounds; ++i) {
+      co_await asio::post(asio::use_awaitable);
+      co_await yield(i);
+    }
+  };
+  auto stream = generate<long>(body);
+  while (co_await stream.next()) {
+  }
+}
+
 awaitable<void> all(std::string_view which, const char* where) {
   std::printf("%s\n", where);
   const auto run = [which](std::string_view name, const char* what, auto body) -> awaitable<void> {
@@ -103,6 +116,7 @@ awaitable<void> all(std::string_view which, const char* where) {
   co_await run("channels", "  two coroutines, two channels", channels);
   co_await run("next", "  Monitor: next() and oob()", monitor_next);
   co_await run("generate", "  generate: next() and yield", generator);
+  co_await run("suspending", "  the same, and the body posts before each", suspending_generator);
   if (which == "aawait") rounds /= 10;
   co_await run("aawait", "  Monitor: aawait() and oob(), a throw each", monitor_aawait);
 }

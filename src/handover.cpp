@@ -35,13 +35,15 @@ bool MonitorState::active() const noexcept {
   return active_ != nullptr;
 }
 
-Ref<Handover> MonitorState::claim() {
+Handover& MonitorState::claim(Ref<Handover>& kept) {
   std::lock_guard lock(mutex_);
   if (!active_ && closed_) throw GeneratorExit();
   if (!active_ || active_->claimed_)
     throw_error(errc::invalid_state, "Monitor not active: oob() or ayield() while nobody awaits its coroutine");
   active_->claimed_ = true;
-  return Ref<Handover>(active_);
+  const Worker* const caller = current_worker();
+  if (!caller || caller->job != active_->job_.get()) kept = Ref<Handover>(active_);
+  return *active_;
 }
 
 // ---- a handler in a slot
@@ -86,14 +88,27 @@ void Handover::put(ParkedHandler*& slot, ParkedHandler& node) noexcept {
 
 Handover::~Handover() = default;
 
-Handover::Entry Handover::enter() noexcept {
-  std::lock_guard lock(monitor_->mutex_);
+Handover::Entry Handover::entry_locked() const noexcept {
   if (awaited_ || (monitor_->active_ && monitor_->active_ != this)) return Entry::busy;
   if (stage_ == Stage::spent) return Entry::spent;
+  return stage_ == Stage::fresh ? Entry::fresh : Entry::started;
+}
+
+Handover::Entry Handover::entry() const noexcept {
+  std::lock_guard lock(monitor_->mutex_);
+  return entry_locked();
+}
+
+Handover::Entry Handover::enter() noexcept {
+  std::lock_guard lock(monitor_->mutex_);
+  const Entry entry = entry_locked();
+  if (entry == Entry::busy || entry == Entry::spent) return entry;
   awaited_ = true;
   monitor_->active_ = this;
   monitor_->closed_ = false;
-  return stage_ == Stage::fresh ? Entry::fresh : Entry::started;
+  taken_ = take(speaker_);
+  taken_answer_ = answer_;
+  return entry;
 }
 
 void Handover::leave(OnCancel on_cancel, bool answered) noexcept {
@@ -101,6 +116,7 @@ void Handover::leave(OnCancel on_cancel, bool answered) noexcept {
   {
     std::lock_guard lock(monitor_->mutex_);
     awaited_ = false;
+    if (answered) has_word_ = false;
     if ((forwards || stage_ != Stage::started) && monitor_->active_ == this) monitor_->active_ = nullptr;
   }
   if (forwards && !answered) close();
@@ -111,9 +127,9 @@ bool Handover::awaited() const noexcept {
   return awaited_;
 }
 
-void Handover::spend() noexcept {
+bool Handover::may_be_answered() const noexcept {
   std::lock_guard lock(monitor_->mutex_);
-  stage_ = Stage::spent;
+  return speaker_ != nullptr;
 }
 
 Handover::News Handover::news() const noexcept {
@@ -122,23 +138,13 @@ Handover::News Handover::news() const noexcept {
   return stage_ >= Stage::over ? News::end : News::none;
 }
 
-void Handover::word_taken() noexcept {
+void Handover::spend() noexcept {
   std::lock_guard lock(monitor_->mutex_);
-  has_word_ = false;
+  stage_ = Stage::spent;
 }
 
-bool Handover::may_be_answered() const noexcept {
-  std::lock_guard lock(monitor_->mutex_);
-  return speaker_ != nullptr;
-}
-
-ParkedHandler* Handover::take_speaker(AnswerBase*& answer) noexcept {
-  std::lock_guard lock(monitor_->mutex_);
-  answer = answer_;
-  return take(speaker_);
-}
-
-void Handover::resume(ParkedHandler& speaker) noexcept {
+void Handover::resume() noexcept {
+  ParkedHandler& speaker = *std::exchange(taken_, nullptr);
   if (resumed_++ < resumed_in_a_row)
     speaker.dispatch();
   else
@@ -164,11 +170,6 @@ void Handover::check_context(const asio::execution_context& context, const char*
 void Handover::unclaim() noexcept {
   std::lock_guard lock(monitor_->mutex_);
   claimed_ = false;
-}
-
-bool Handover::body_speaks() const noexcept {
-  const Worker* const caller = current_worker();
-  return caller && caller->job == job_.get();
 }
 
 void Handover::publish(ParkedHandler& speaker, AnswerBase& answer) noexcept {

@@ -3,6 +3,7 @@
 
 #include "coroexec/aio_pool.hpp"
 #include "coroexec/async_generator.hpp"
+#include "coroexec/await_sync.hpp"
 #include "coroexec/concurrent.hpp"
 #include "coroexec/config.hpp"
 #include "coroexec/coroutine_executor.hpp"

@@ -47,8 +47,8 @@ class COROEXEC_DECL MonitorState final : public PooledObject {
   bool active() const noexcept;  // is anybody awaiting one of its coroutines?
 
   // The one that may be spoken to now, until its publish() or unclaim(). Throws invalid-state if there
-  // is none, GeneratorExit if it is being closed.
-  Ref<Handover> claim();
+  // is none, GeneratorExit if it is being closed. It is `kept` unless its own body speaks.
+  Handover& claim(Ref<Handover>& kept);
 
  private:
   friend class Handover;
@@ -148,20 +148,20 @@ class COROEXEC_DECL Handover : public PooledObject, public CompletionSink {
 
   // ---- the awaiter's half
 
-  // One awaiter at a time: unless busy or spent, the body may speak once, until leave().
+  // One awaiter at a time: unless busy or spent, the body may speak once, until leave(). The speaker
+  // that waits is taken, to be answered and resumed.
   Entry enter() noexcept;
+  Entry entry() const noexcept;  // what enter() would give
+  bool may_be_answered() const noexcept;
   // Not `answered`: the awaiter was destroyed in the middle of it, and a body whose awaiter's cancel
-  // is forwarded is closed.
+  // is forwarded is closed. Else what news() told has been taken.
   void leave(OnCancel on_cancel, bool answered) noexcept;
+  void leave() noexcept { leave(OnCancel::forward, true); }
   bool awaited() const noexcept;
-
-  void spend() noexcept;  // nothing will come of it any more
   News news() const noexcept;
-  bool may_be_answered() const noexcept;  // a speaker waits
-
-  // Until the body speaks or ends; operation_aborted if it is cancelled and does not forward that.
-  template <class Ex>
-  static asio::awaitable<void, Ex> wait(Handover& handover, OnCancel on_cancel);
+  void park_awaiter(ParkedHandler& node) noexcept;  // until there are any
+  void cancel_body() noexcept;
+  void spend() noexcept;  // nothing will come of it any more
 
   // Asks the body to end: GeneratorExit where it waits to be answered and for all it says from now
   // on, a cancel if it waits for something else. Any thread.
@@ -176,7 +176,6 @@ class COROEXEC_DECL Handover : public PooledObject, public CompletionSink {
   void unclaim() noexcept;
   // The word can be read, the speaker waits for its answer.
   void publish(ParkedHandler& speaker, AnswerBase& answer) noexcept;
-  bool body_speaks() const noexcept;  // and not some other job
   // All that talk run on one context: who parks is dropped when that dies.
   void check_context(const asio::execution_context& context, const char* who) const;
 
@@ -188,10 +187,9 @@ class COROEXEC_DECL Handover : public PooledObject, public CompletionSink {
  protected:
   // From its making; then the job is handed in.
   void started(Engine& engine, TaskBase& job, ContextService& service) noexcept;
-  // The speaker that waits, if any, and where its answer goes; to be resumed by resume().
-  ParkedHandler* take_speaker(AnswerBase*& answer) noexcept;
-  void resume(ParkedHandler& speaker) noexcept;
-  void word_taken() noexcept;
+  // Of the speaker that enter() has taken, if there was one; then it must be resumed.
+  AnswerBase* answer() const noexcept { return taken_ ? taken_answer_ : nullptr; }
+  void resume() noexcept;
   // Rethrows; what may not leave a coroutine comes as the cause of an invalid-state error.
   [[noreturn]] void refuse(Entry entry, std::string_view call) const;
   [[noreturn]] void rethrow(const std::exception_ptr& error) const;
@@ -202,8 +200,7 @@ class COROEXEC_DECL Handover : public PooledObject, public CompletionSink {
   enum class Stage : std::uint8_t { fresh, started, over, spent };
 
   void completed(TaskBase& job) noexcept override;
-  void cancel_body() noexcept;
-  void park_awaiter(ParkedHandler& node) noexcept;
+  Entry entry_locked() const noexcept;
   static ParkedHandler* take(ParkedHandler*& slot) noexcept;
   void put(ParkedHandler*& slot, ParkedHandler& node) noexcept;
 
@@ -219,6 +216,8 @@ class COROEXEC_DECL Handover : public PooledObject, public CompletionSink {
   ParkedHandler* awaiter_ = nullptr;  // these: the monitor's mutex
   ParkedHandler* speaker_ = nullptr;
   AnswerBase* answer_ = nullptr;      // of the speaker
+  ParkedHandler* taken_ = nullptr;    // these two: the awaiter's
+  AnswerBase* taken_answer_ = nullptr;
   Stage stage_ = Stage::fresh;
   bool awaited_ = false;
   bool claimed_ = false;
@@ -235,26 +234,6 @@ asio::awaitable<bool, Ex> park_in_slot(MonitorState& monitor, Park park) {
         park(*new ParkedHandlerOf<decltype(handler)>(std::move(handler), monitor));
       },
       asio::use_awaitable_t<Ex>());
-}
-
-template <class Ex>
-asio::awaitable<void, Ex> Handover::wait(Handover& handover, OnCancel on_cancel) {
-  const Ex executor = co_await asio::this_coro::executor;
-  handover.check_context(asio::query(executor, asio::execution::context), "awaited");
-  // In a cancelled coroutine every co_await throws, unless it is told not to.
-  const bool throws = co_await asio::this_coro::throw_if_cancelled();
-  co_await asio::this_coro::throw_if_cancelled(false);
-  // The body may have had its awaiter cancelled while it ran on the awaiter's stack.
-  const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
-  bool cancelled = throws && state.cancelled() != asio::cancellation_type::none;
-  while (!cancelled || on_cancel == OnCancel::forward) {
-    if (cancelled) handover.cancel_body();
-    const auto park = [&handover](ParkedHandler& node) { handover.park_awaiter(node); };
-    cancelled = !co_await park_in_slot<Ex>(handover.monitor(), park);
-    if (!cancelled) break;
-  }
-  co_await asio::this_coro::throw_if_cancelled(throws);
-  if (cancelled) throw_cancelled();
 }
 
 template <class Ex>

@@ -40,28 +40,22 @@ class TypedHandover : public Handover {
     word_.emplace(std::forward<M>(message));
   }
 
-  // Resumes the speaker that waits, with data or with an exception. False: there is none.
+  // Resumes the speaker, with data or with an exception. False: there is none.
   bool answer(std::optional<In>&& data, const std::exception_ptr& thrown) {
-    AnswerBase* to = nullptr;
-    ParkedHandler* const speaker = take_speaker(to);
-    if (!speaker) return false;
+    auto* const to = static_cast<Answer<In>*>(Handover::answer());
+    if (!to) return false;
     to->thrown = thrown;
     try {
-      static_cast<Answer<In>*>(to)->data = std::move(data);
+      to->data = std::move(data);
     } catch (...) {
       to->thrown = std::current_exception();
     }
-    resume(*speaker);
+    resume();
     return true;
   }
 
  protected:
-  Out take_word() {
-    Out word(std::move(*word_));
-    word_.reset();
-    word_taken();
-    return word;
-  }
+  Out take_word() { return std::move(*word_); }
 
  private:
   std::optional<Out> word_;
@@ -72,15 +66,16 @@ template <class Out, class In, class Ex>
 asio::awaitable<In, Ex> speak(Ref<MonitorState> monitor, void_to_monostate<Out> message) {
   using Handed = TypedHandover<void_to_monostate<Out>, void_to_monostate<In>>;
   struct Claim {
-    Ref<Handover> handover;
+    Ref<Handover> kept;
+    Handover* const handover;
     bool published = false;
-    explicit Claim(Ref<Handover> claimed) noexcept : handover(std::move(claimed)) {}
+    explicit Claim(MonitorState& state) : handover(&state.claim(kept)) {}
     ~Claim() {
       if (!published) handover->unclaim();
     }
-  } claim(monitor->claim());
+  } claim(*monitor);
   auto& handover = static_cast<Handed&>(*claim.handover);
-  if (!handover.body_speaks()) {
+  if (claim.kept) {
     const Ex executor = co_await asio::this_coro::executor;
     handover.check_context(asio::query(executor, asio::execution::context), "spoken to");
   }
@@ -129,28 +124,40 @@ class Monitored final : public TypedHandover<void_to_monostate<Out>, void_to_mon
       throw_error(errc::invalid_state, std::string(call) + "(): the coroutine does not wait to be answered");
     }
     News news = self->news();
-    if (news == News::none) {
-      co_await Handover::wait<Ex>(*self, on_cancel);
+    if (news == News::none) {  // not in a coroutine of its own: Asio keeps two frames for use again, not more
+      const Ex executor = co_await asio::this_coro::executor;
+      self->check_context(asio::query(executor, asio::execution::context), "awaited");
+      // In a cancelled coroutine every co_await throws, unless it is told not to.
+      const bool throws = co_await asio::this_coro::throw_if_cancelled();
+      co_await asio::this_coro::throw_if_cancelled(false);
+      // The body may have had its awaiter cancelled while it ran on the awaiter's stack.
+      const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+      bool cancelled = throws && state.cancelled() != asio::cancellation_type::none;
+      const auto park = [handover = self.get()](ParkedHandler& node) { handover->park_awaiter(node); };
+      do {
+        if (cancelled && on_cancel == OnCancel::leave) break;
+        if (cancelled) self->cancel_body();
+        cancelled = !co_await park_in_slot<Ex>(self->monitor(), park);
+      } while (cancelled);
+      co_await asio::this_coro::throw_if_cancelled(throws);
+      if (cancelled) throw_cancelled();
       news = self->news();
     }
     turn.answered = true;
     if (news == News::end) co_return self->take_result();
-    if constexpr (std::is_void_v<Out>) {
-      self->take_word();
+    if constexpr (std::is_void_v<Out>)
       co_return Exchanged(std::in_place_index<0>);
-    } else {
+    else
       co_return Exchanged(std::in_place_index<0>, self->take_word());
-    }
   }
 
   // GeneratorExit at the point where it waits to be answered. It may clean up, with awaits, and end;
   // invalid-state with `ignored` if it says something instead, and it stays as it is then. A coroutine
   // that waits for something else is cancelled.
   static asio::awaitable<void, Ex> aclose(Ref<Monitored> self, const char* call, const char* ignored) {
-    const Entry entry = self->enter();
+    const Entry entry = self->entry();
     if (entry == Entry::spent) co_return;
     if (entry == Entry::busy) self->refuse(entry, call);
-    self->leave(OnCancel::forward, true);
     if (entry == Entry::fresh) {
       self->close();
       co_return;
