@@ -41,8 +41,7 @@ Handover& MonitorState::claim(Ref<Handover>& kept) {
   if (!active_ || active_->claimed_)
     throw_error(errc::invalid_state, "Monitor not active: oob() or ayield() while nobody awaits its coroutine");
   active_->claimed_ = true;
-  const Worker* const caller = current_worker();
-  if (!caller || caller->job != active_->job_.get()) kept = Ref<Handover>(active_);
+  if (!active_->is_body(current_worker())) kept = Ref<Handover>(active_);
   return *active_;
 }
 
@@ -104,8 +103,9 @@ Handover::Entry Handover::enter() noexcept {
   const Entry entry = entry_locked();
   if (entry == Entry::busy || entry == Entry::spent) return entry;
   awaited_ = true;
-  monitor_->active_ = this;
   monitor_->closed_ = false;
+  if (has_word_) return entry;  // of an awaiter that was cancelled and left it
+  monitor_->active_ = this;
   taken_ = take(speaker_);
   taken_answer_ = answer_;
   return entry;
@@ -167,6 +167,10 @@ void Handover::check_context(const asio::execution_context& context, const char*
 
 // ---- the speaker's half
 
+bool Handover::is_body(const Worker* speaker) const noexcept {
+  return speaker && speaker->job == job_.get();
+}
+
 void Handover::unclaim() noexcept {
   std::lock_guard lock(monitor_->mutex_);
   claimed_ = false;
@@ -185,6 +189,7 @@ void Handover::publish(ParkedHandler& speaker, AnswerBase& answer) noexcept {
     if (!closed) {
       put(speaker_, speaker);
       answer_ = &answer;
+      body_speaks_ = is_body(speaker.worker);
     }
   }
   if (to_wake) to_wake->post();
@@ -237,7 +242,7 @@ void Handover::close() noexcept {
     if (!monitor_->active_ || monitor_->active_ == this) monitor_->closed_ = true;
     speaker = take(speaker_);
     answer = answer_;
-    to_cancel = stage_ == Stage::started && !speaker;
+    to_cancel = stage_ == Stage::started && !(speaker && body_speaks_);
   }
   if (to_cancel) cancel_body();
   if (!speaker) return;

@@ -1,6 +1,7 @@
 // OOBData<Out>: what a monitored coroutine says before it has ended.
 #pragma once
 
+#include <concepts>
 #include <exception>
 #include <utility>
 
@@ -23,8 +24,11 @@ class COROEXEC_DECL OOBDataBase : public std::exception {
 template <class Out>
 class OOBData : public OOBDataBase {
  public:
+  OOBData()
+    requires std::default_initializable<Out>
+  = default;
   explicit OOBData(Out message) : data(std::move(message)) {}
-  Out data;
+  Out data{};
 };
 
 template <>

@@ -201,6 +201,7 @@ class COROEXEC_DECL Handover : public PooledObject, public CompletionSink {
 
   void completed(TaskBase& job) noexcept override;
   Entry entry_locked() const noexcept;
+  bool is_body(const Worker* speaker) const noexcept;
   static ParkedHandler* take(ParkedHandler*& slot) noexcept;
   void put(ParkedHandler*& slot, ParkedHandler& node) noexcept;
 
@@ -222,6 +223,7 @@ class COROEXEC_DECL Handover : public PooledObject, public CompletionSink {
   bool awaited_ = false;
   bool claimed_ = false;
   bool has_word_ = false;
+  bool body_speaks_ = false;  // and not a job of it
   bool closed_ = false;
   std::uint8_t resumed_ = 0;
 };

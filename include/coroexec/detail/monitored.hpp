@@ -46,7 +46,7 @@ class TypedHandover : public Handover {
     if (!to) return false;
     to->thrown = thrown;
     try {
-      to->data = std::move(data);
+      if (data) to->data.emplace(std::move(*data));
     } catch (...) {
       to->thrown = std::current_exception();
     }
@@ -112,7 +112,8 @@ class Monitored final : public TypedHandover<void_to_monostate<Out>, void_to_mon
   static asio::awaitable<Exchanged, Ex> exchange(Ref<Monitored> self, const char* call, OnCancel on_cancel,
                                                  Data data, std::exception_ptr thrown) {
     const Entry entry = self->enter();
-    if (entry == Entry::spent && self->is_generator()) co_return Exchanged(std::in_place_index<1>);
+    if constexpr (std::is_void_v<T>)
+      if (entry == Entry::spent && self->is_generator()) co_return Exchanged(std::in_place_index<1>);
     if (entry == Entry::busy || entry == Entry::spent) self->refuse(entry, call);
     Turn turn(*self, on_cancel);
     if (entry == Entry::fresh) {
