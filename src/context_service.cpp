@@ -103,11 +103,11 @@ void ContextService::remove(Handover& handover) noexcept {
   if (lists_->handovers.linked(handover)) lists_->handovers.remove(handover);
 }
 
-std::vector<Ref<Handover>> ContextService::handovers(bool of_generators) {
+std::vector<Ref<Handover>> ContextService::generators() {
   std::vector<Ref<Handover>> found;
   std::lock_guard lock(wait_mutex_);
   for (auto* handover = lists_->handovers.front(); handover; handover = lists_->handovers.next(*handover))
-    if (!of_generators || handover->is_generator()) found.emplace_back(handover);
+    if (handover->is_generator()) found.emplace_back(handover);
   return found;
 }
 
@@ -136,7 +136,12 @@ void ContextService::shutdown() {
     }
   }
   while (auto* node = dropped.pop_front()) node->drop();
-  for (auto& handover : handovers(false)) handover->context_dies();
+  std::vector<Ref<Handover>> handovers;
+  {
+    std::lock_guard lock(wait_mutex_);
+    while (auto* handover = lists_->handovers.pop_front()) handovers.emplace_back(handover);
+  }
+  for (auto& handover : handovers) handover->context_dies();
 }
 
 }  // namespace coroexec::detail

@@ -38,7 +38,7 @@ bool MonitorState::active() const noexcept {
 Handover& MonitorState::claim(Ref<Handover>& kept) {
   std::lock_guard lock(mutex_);
   if (!active_ && closed_) throw GeneratorExit();
-  if (!active_ || active_->claimed_)
+  if (!active_ || active_->claimed_ || active_->stage_ == Handover::Stage::fresh)
     throw_error(errc::invalid_state, "Monitor not active: oob() or ayield() while nobody awaits its coroutine");
   active_->claimed_ = true;
   if (!active_->is_body(current_worker())) kept = Ref<Handover>(active_);
@@ -51,13 +51,6 @@ Handover& MonitorState::claim(Ref<Handover>& kept) {
 void ParkedHandler::post() noexcept {
   try {
     send(false);
-  } catch (...) {
-  }
-}
-
-void ParkedHandler::dispatch() noexcept {
-  try {
-    send(true);
   } catch (...) {
   }
 }
@@ -143,12 +136,9 @@ void Handover::spend() noexcept {
   stage_ = Stage::spent;
 }
 
-void Handover::resume() noexcept {
+void Handover::resume() {
   ParkedHandler& speaker = *std::exchange(taken_, nullptr);
-  if (resumed_++ < resumed_in_a_row)
-    speaker.dispatch();
-  else
-    speaker.post();
+  speaker.send(resumed_++ < resumed_in_a_row);
 }
 
 void Handover::park_awaiter(ParkedHandler& node) noexcept {
@@ -205,14 +195,26 @@ void Handover::started(Engine& engine, TaskBase& job, ContextService& service) n
   monitor_->mutex_.set_threads(threads);
   monitor_->references_.set_threads(threads);
   references_.set_threads(threads);
-  engine_ = Ref<Engine>(&engine);
-  job_ = Ref<TaskBase>(&job);
   job.sink = this;
   retain();  // until completed()
-  service_ = &service;
-  context_ = &service.context();
-  stage_ = Stage::started;
+  {
+    std::lock_guard lock(monitor_->mutex_);
+    engine_ = Ref<Engine>(&engine);
+    job_ = Ref<TaskBase>(&job);
+    service_ = &service;
+    context_ = &service.context();
+    stage_ = Stage::started;
+  }
   service.add(*this);
+}
+
+void Handover::handed_in() noexcept {
+  bool closed = false;
+  {
+    std::lock_guard lock(monitor_->mutex_);
+    closed = closed_;
+  }
+  if (closed) cancel_body();
 }
 
 void Handover::completed(TaskBase&) noexcept {
@@ -242,7 +244,7 @@ void Handover::close() noexcept {
     if (!monitor_->active_ || monitor_->active_ == this) monitor_->closed_ = true;
     speaker = take(speaker_);
     answer = answer_;
-    to_cancel = stage_ == Stage::started && !(speaker && body_speaks_);
+    to_cancel = stage_ == Stage::started && service_ && !(speaker && body_speaks_);
   }
   if (to_cancel) cancel_body();
   if (!speaker) return;

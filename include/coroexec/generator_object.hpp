@@ -193,7 +193,7 @@ class GeneratorObject {
 template <class Executor = asio::any_io_executor>
 asio::awaitable<void, Executor> shutdown_generators() {
   const Executor executor = co_await asio::this_coro::executor;
-  const auto generators = detail::ContextService::of(executor).handovers(true);
+  const auto generators = detail::ContextService::of(executor).generators();
   for (auto& generator : generators) generator->close();
   std::exception_ptr first;
   for (auto& generator : generators) {

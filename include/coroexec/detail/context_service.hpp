@@ -48,8 +48,7 @@ class COROEXEC_DECL ContextService : public asio::execution_context::service {
   void remove(WaitNode& node) noexcept;
   void add(Handover& handover) noexcept;
   void remove(Handover& handover) noexcept;
-  // Those whose bodies have started and not ended, if `of_generators` of generators alone.
-  std::vector<Ref<Handover>> handovers(bool of_generators);
+  std::vector<Ref<Handover>> generators();  // whose bodies have started and not ended
 
  private:
   void shutdown() override;

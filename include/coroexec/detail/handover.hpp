@@ -67,11 +67,11 @@ class COROEXEC_DECL ParkedHandler : public QueueNode, public PooledObject {
     worker = current_worker();
   }
   virtual ~ParkedHandler() = default;
-  void post() noexcept;      // it runs later
-  void dispatch() noexcept;  // it runs on the caller's stack, where its executor allows that
+  void post() noexcept;  // it runs later
+  // Or on the caller's stack, where its executor allows that.
+  virtual void send(bool may_run_now) = 0;
 
  protected:
-  virtual void send(bool may_run_now) = 0;
   void cancel() noexcept;
   bool resumed_ = true;
 
@@ -97,6 +97,13 @@ class ParkedHandlerOf final : public ParkedHandler {
     std::move(handler)(resumed);
   }
   void drop() noexcept override { delete this; }
+  void send(bool may_run_now) override {
+    const auto executor = asio::get_associated_executor(handler_);
+    if (may_run_now)
+      dispatch_node(executor, *this);
+    else
+      post_node(executor, *this);
+  }
 
  private:
   struct Canceller {
@@ -105,13 +112,6 @@ class ParkedHandlerOf final : public ParkedHandler {
       if (type != asio::cancellation_type::none) node->cancel();
     }
   };
-  void send(bool may_run_now) override {
-    const auto executor = asio::get_associated_executor(handler_);
-    if (may_run_now)
-      dispatch_node(executor, *this);
-    else
-      post_node(executor, *this);
-  }
   Handler handler_;
 };
 
@@ -185,11 +185,12 @@ class COROEXEC_DECL Handover : public PooledObject, public CompletionSink {
   void context_dies() noexcept;
 
  protected:
-  // From its making; then the job is handed in.
+  // Before its job is handed in, and after that.
   void started(Engine& engine, TaskBase& job, ContextService& service) noexcept;
+  void handed_in() noexcept;
   // Of the speaker that enter() has taken, if there was one; then it must be resumed.
   AnswerBase* answer() const noexcept { return taken_ ? taken_answer_ : nullptr; }
-  void resume() noexcept;
+  void resume();
   // Rethrows; what may not leave a coroutine comes as the cause of an invalid-state error.
   [[noreturn]] void refuse(Entry entry, std::string_view call) const;
   [[noreturn]] void rethrow(const std::exception_ptr& error) const;

@@ -213,6 +213,7 @@ class Monitored final : public TypedHandover<void_to_monostate<Out>, void_to_mon
     coroutine_.reset();
     this->started(*engine, *job_, ContextService::of(executor));
     engine->submit_nowait(*job_);
+    this->handed_in();
   }
 
   Exchanged take_result() {
