@@ -202,7 +202,7 @@ CORO_TEST(TestMonitor, refuses_data_for_a_coroutine_that_has_not_started) {
   EXPECT_EQ(three, 3);
 }
 
-// MON-25 TRAP-2: with the break that the original's text has forgotten.
+// MON-25 MON-17 TRAP-2: with the break that the original's text has forgotten.
 CORO_TEST(TestMonitor, test_readme_example) {
   Text monitor;
   std::vector<std::string> log;
