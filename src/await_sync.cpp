@@ -10,9 +10,12 @@ namespace coroexec::detail {
 struct SyncCall::Thread {
   asio::io_context context{1};
   int depth = 0;
-  bool left_behind = false;  // a coroutine that nothing will ever resume, and that refers to who knows what
+  bool left_behind =
+      false;  // a coroutine that nothing will ever resume, and that refers to who knows what
 
-  Thread() { ContextService::of(static_cast<asio::execution_context&>(context)).set_single_threaded(); }
+  Thread() {
+    ContextService::of(static_cast<asio::execution_context&>(context)).set_single_threaded();
+  }
   void turn() {
     context.restart();
     context.poll();
@@ -57,8 +60,9 @@ void SyncCall::run(TaskBase& job) {
   thread_.turn();  // lets its worker go
   thread_.left_behind |= !job.done();
   if (suspended)
-    throw_error(errc::invalid_state,
-                "await_sync: the operation waits for something that only an event loop could bring");
+    throw_error(
+        errc::invalid_state,
+        "await_sync: the operation waits for something that only an event loop could bring");
   job.check_result();
 }
 

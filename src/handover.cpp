@@ -7,7 +7,9 @@ namespace coroexec {
 
 OOBDataBase::~OOBDataBase() = default;
 
-const char* OOBDataBase::what() const noexcept { return "out-of-band data: the awaited coroutine has not ended"; }
+const char* OOBDataBase::what() const noexcept {
+  return "out-of-band data: the awaited coroutine has not ended";
+}
 
 StopAsyncIteration::~StopAsyncIteration() = default;
 
@@ -30,16 +32,12 @@ std::exception_ptr generator_exit() {
 
 // ---- which coroutine is listened to
 
-bool MonitorState::active() const noexcept {
-  std::lock_guard lock(mutex_);
-  return active_ != nullptr;
-}
-
 Handover& MonitorState::claim(Ref<Handover>& kept) {
   std::lock_guard lock(mutex_);
   if (!active_ && closed_) throw GeneratorExit();
   if (!active_ || active_->claimed_ || active_->stage_ == Handover::Stage::fresh)
-    throw_error(errc::invalid_state, "Monitor not active: oob() or ayield() while nobody awaits its coroutine");
+    throw_error(errc::invalid_state,
+                "Monitor not active: oob() or ayield() while nobody awaits its coroutine");
   active_->claimed_ = true;
   if (!active_->is_body(current_worker())) kept = Ref<Handover>(active_);
   return *active_;
@@ -110,7 +108,8 @@ void Handover::leave(OnCancel on_cancel, bool answered) noexcept {
     std::lock_guard lock(monitor_->mutex_);
     awaited_ = false;
     if (answered) has_word_ = false;
-    if ((forwards || stage_ != Stage::started) && monitor_->active_ == this) monitor_->active_ = nullptr;
+    if ((forwards || stage_ != Stage::started) && monitor_->active_ == this)
+      monitor_->active_ = nullptr;
   }
   if (forwards && !answered) close();
 }
@@ -152,7 +151,8 @@ void Handover::park_awaiter(ParkedHandler& node) noexcept {
 void Handover::check_context(const asio::execution_context& context, const char* who) const {
   if (&context != context_)
     throw_error(errc::invalid_argument,
-                std::string("monitor: ") + who + " on another execution context than the one its coroutine runs on");
+                std::string("monitor: ") + who +
+                    " on another execution context than the one its coroutine runs on");
 }
 
 // ---- the speaker's half
@@ -266,9 +266,11 @@ void Handover::context_dies() noexcept {
 }
 
 void Handover::refuse(Entry entry, std::string_view call) const {
-  if (entry == Entry::spent) throw_error(errc::invalid_state, "cannot reuse already awaited coroutine");
+  if (entry == Entry::spent)
+    throw_error(errc::invalid_state, "cannot reuse already awaited coroutine");
   if (kind_ == Kind::monitor) throw_error(errc::invalid_state, "Monitor cannot be re-entered");
-  throw_error(errc::invalid_state, std::string(call) + "(): asynchronous generator is already running");
+  throw_error(errc::invalid_state,
+              std::string(call) + "(): asynchronous generator is already running");
 }
 
 // What a caller is to see of the body's error.

@@ -27,7 +27,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto suspended = "await_sync: the operation waits for something that only an event loop could bring";
+constexpr auto suspended =
+    "await_sync: the operation waits for something that only an event loop could bring";
 
 awaitable<int> twice(int n) { co_return 2 * n; }
 
@@ -181,7 +182,8 @@ TEST(TestAwaitSync, test_aiter_sync) {
   std::string text;
   for (auto& element : aiter_sync(g(body))) text += std::move(element);
   EXPECT_EQ(text, "ab");
-  auto odd = aiter_sync(generate<int>(counting)) | std::views::filter([](int n) { return n % 2 == 1; });
+  auto odd =
+      aiter_sync(generate<int>(counting)) | std::views::filter([](int n) { return n % 2 == 1; });
   EXPECT_EQ(std::ranges::distance(odd), 2);
 }
 

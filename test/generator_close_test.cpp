@@ -269,7 +269,8 @@ CORO_TEST_EVERYWHERE(TestGenerator, is_an_async_generator) {
   co_await pool.cancel();
   EXPECT_TRUE(reader.cancelled());
   go.set();
-  for (int n = 0; n < 20; ++n) co_await asio::post(asio::use_awaitable);  // the element is there already
+  for (int n = 0; n < 20; ++n)
+    co_await asio::post(asio::use_awaitable);  // the element is there already
   const auto rest = co_await std::move(started).collect();
   EXPECT_EQ(rest, (std::vector{1, 2}));
 }

@@ -247,12 +247,15 @@ CORO_TEST_EVERYWHERE(TestGenerator, test_issue_74956) {
   auto iterator = g(body);
   EXPECT_FALSE(iterator.running());
   AioPool pool(home, {.size = 1, .threading = one_thread() ? Threading::single : Threading::multi});
-  const auto read = [&]() -> awaitable<std::optional<int>> { co_return co_await iterator.asend(std::nullopt); };
+  const auto read = [&]() -> awaitable<std::optional<int>> {
+    co_return co_await iterator.asend(std::nullopt);
+  };
   auto reader = pool.spawn_n(read);
   co_await inside.wait();
   EXPECT_TRUE(iterator.running());
   const auto check = [](std::exception_ptr error, std::string call) {
-    EXPECT_TRUE(is_error(error, errc::invalid_state, call + "(): asynchronous generator is already running"));
+    EXPECT_TRUE(is_error(error, errc::invalid_state,
+                         call + "(): asynchronous generator is already running"));
   };
   check(co_await error_of(iterator.asend(std::nullopt)), "asend");
   check(co_await error_of(iterator.athrow(EndOfFile())), "athrow");

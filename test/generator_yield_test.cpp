@@ -34,7 +34,8 @@ CORO_TEST(TestGenerator, its_own_body_cannot_read_it) {
   iterator.emplace(g(body));
   const auto one = co_await iterator->next();
   EXPECT_EQ(one, 1);
-  EXPECT_TRUE(is_error(seen, errc::invalid_state, "anext(): asynchronous generator is already running"));
+  EXPECT_TRUE(
+      is_error(seen, errc::invalid_state, "anext(): asynchronous generator is already running"));
 }
 
 // GEN-32 TRAP-1: documented by the original, which cannot do it.
@@ -80,7 +81,8 @@ CORO_TEST_EVERYWHERE(TestGenerator, nests) {
   };
   const auto outer_body = [&]() -> awaitable<void> {
     auto numbers = inner(inner_body);
-    while (auto number = co_await numbers.next()) co_await outer.ayield("via " + std::to_string(*number));
+    while (auto number = co_await numbers.next())
+      co_await outer.ayield("via " + std::to_string(*number));
   };
   std::vector<std::string> log;
   auto iterator = outer(outer_body);

@@ -95,7 +95,8 @@ CORO_TEST(TestMonitor, is_cancelled_with_the_awaiter_it_has_had_cancelled) {
 }
 
 // Cleans up when it is closed, with an await.
-awaitable<void> clean_up_when_closed(Monitor<int> monitor, std::exception_ptr& seen, Event& cleaned_up) {
+awaitable<void> clean_up_when_closed(Monitor<int> monitor, std::exception_ptr& seen,
+                                     Event& cleaned_up) {
   seen = co_await error_of(monitor.oob(1));
   co_await this_task::yield();
   cleaned_up.set();

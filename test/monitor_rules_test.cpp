@@ -16,7 +16,8 @@
 namespace coroexec::test {
 namespace {
 
-constexpr auto not_active = "Monitor not active: oob() or ayield() while nobody awaits its coroutine";
+constexpr auto not_active =
+    "Monitor not active: oob() or ayield() while nobody awaits its coroutine";
 
 PoolOptions sized(std::size_t size, bool one_thread) {
   return {.size = size, .threading = one_thread ? Threading::single : Threading::multi};
@@ -253,7 +254,9 @@ CORO_TEST(TestMonitor, does_not_starve_the_others) {
     while (!over) co_await monitor.oob(1);
   });
   asio::post(home, [&] { over = true; });
-  const auto exchange = [&]() -> awaitable<bool> { co_return (co_await coroutine.next()).index() == 0; };
+  const auto exchange = [&]() -> awaitable<bool> {
+    co_return (co_await coroutine.next()).index() == 0;
+  };
   while (co_await exchange()) {
   }
   EXPECT_TRUE(over);
@@ -278,7 +281,8 @@ CORO_TEST(TestMonitor, names_what_it_refuses) {
   co_await waiting.start();
   co_await pool.cancel();
   const auto error = co_await error_of(waiting.athrow(std::runtime_error("nobody hears it")));
-  EXPECT_TRUE(is_error(error, errc::invalid_state, "athrow(): the coroutine does not wait to be answered"));
+  EXPECT_TRUE(
+      is_error(error, errc::invalid_state, "athrow(): the coroutine does not wait to be answered"));
 }
 
 TEST(TestMonitorContexts, all_who_talk_run_on_one_context) {
@@ -287,8 +291,9 @@ TEST(TestMonitorContexts, all_who_talk_run_on_one_context) {
   auto coroutine = monitor([&]() -> awaitable<void> { co_await monitor.oob(1); });
   const auto await_it = [&]() -> awaitable<void> { co_await coroutine.next(); };
   const auto fails = [](std::exception_ptr error) {
-    EXPECT_TRUE(is_error(error, errc::invalid_argument,
-                         "monitor: awaited on another execution context than the one its coroutine runs on"));
+    EXPECT_TRUE(is_error(
+        error, errc::invalid_argument,
+        "monitor: awaited on another execution context than the one its coroutine runs on"));
   };
   asio::co_spawn(one, await_it, [](std::exception_ptr error) { EXPECT_EQ(error, nullptr); });
   one.poll();

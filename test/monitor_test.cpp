@@ -102,7 +102,8 @@ CORO_TEST_EVERYWHERE(TestMonitor, test_monitor_awaitable) {
     EXPECT_EQ(result, "Nonefoo");
   }
   Text strings;
-  auto coroutine = strings([&]() -> awaitable<std::string> { co_return co_await strings.oob("?"); });
+  auto coroutine =
+      strings([&]() -> awaitable<std::string> { co_return co_await strings.oob("?"); });
   co_await coroutine.start();
   const auto nothing = co_await coroutine();
   EXPECT_EQ(nothing, "");
@@ -193,7 +194,8 @@ CORO_TEST(TestMonitor, refuses_data_for_a_coroutine_that_has_not_started) {
   EXPECT_EQ(first, "foo");
   // An empty optional is nothing.
   Monitor<int, std::optional<int>> optional;
-  auto other = optional([&]() -> awaitable<std::optional<int>> { co_return co_await optional.oob(1); });
+  auto other =
+      optional([&]() -> awaitable<std::optional<int>> { co_return co_await optional.oob(1); });
   const auto refused = co_await error_of(other.next(3));
   EXPECT_TRUE(is_error(refused, errc::invalid_argument));
   const auto one = co_await other.next(std::nullopt);
@@ -257,7 +259,8 @@ CORO_TEST(TestMonitor, test_monitor_start) {
   EXPECT_EQ(first, "foo");
   auto silent = monitor([]() -> awaitable<int> { co_return 1; });
   const auto error = co_await error_of(silent.start());
-  EXPECT_TRUE(is_error(error, errc::invalid_state, "start(): the coroutine ended without a message"));
+  EXPECT_TRUE(
+      is_error(error, errc::invalid_state, "start(): the coroutine ended without a message"));
 }
 
 CORO_TEST(TestMonitor, test_monitor_try_await) {

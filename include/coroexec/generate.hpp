@@ -21,7 +21,9 @@ template <class T, class Executor = asio::any_io_executor>
 class Yield {
  public:
   explicit Yield(GeneratorObject<T, void, Executor> generator) : generator_(std::move(generator)) {}
-  asio::awaitable<void, Executor> operator()(T value) const { return generator_.ayield(std::move(value)); }
+  asio::awaitable<void, Executor> operator()(T value) const {
+    return generator_.ayield(std::move(value));
+  }
 
  private:
   GeneratorObject<T, void, Executor> generator_;
@@ -35,7 +37,8 @@ AsyncGenerator<T, Executor> generate(Body body) {
   static_assert(std::is_invocable_r_v<asio::awaitable<void, Executor>, Body&, Yield<T, Executor>>,
                 "coroexec: a generator's body must be a coroutine awaitable<void>(Yield<T>)");
   const GeneratorObject<T, void, Executor> generator;
-  return generator(detail::call_and_keep<void, Executor>(std::move(body), Yield<T, Executor>(generator)));
+  return generator(
+      detail::call_and_keep<void, Executor>(std::move(body), Yield<T, Executor>(generator)));
 }
 
 }  // namespace coroexec

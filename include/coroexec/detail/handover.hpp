@@ -44,7 +44,6 @@ class COROEXEC_DECL MonitorState final : public PooledObject {
   void release() noexcept {
     if (references_.remove()) delete this;
   }
-  bool active() const noexcept;  // is anybody awaiting one of its coroutines?
 
   // The one that may be spoken to now, until its publish() or unclaim(). Throws invalid-state if there
   // is none, GeneratorExit if it is being closed. It is `kept` unless its own body speaks.
@@ -53,7 +52,8 @@ class COROEXEC_DECL MonitorState final : public PooledObject {
  private:
   friend class Handover;
   friend class ParkedHandler;
-  RefCount references_{true};  // this and the mutex until a coroutine has been started: then as its engine
+  RefCount references_{
+      true};  // this and the mutex until a coroutine has been started: then as its engine
   mutable OptionalMutex mutex_{true};
   Handover* active_ = nullptr;  // mutex, as the next
   bool closed_ = false;         // the last one was closed
@@ -77,7 +77,7 @@ class COROEXEC_DECL ParkedHandler : public QueueNode, public PooledObject {
 
  private:
   friend class Handover;
-  MonitorState* monitor_;          // kept by the coroutine
+  MonitorState* monitor_;           // kept by the coroutine
   ParkedHandler** slot_ = nullptr;  // null: on its way
 };
 
@@ -99,10 +99,8 @@ class ParkedHandlerOf final : public ParkedHandler {
   void drop() noexcept override { delete this; }
   void send(bool may_run_now) override {
     const auto executor = asio::get_associated_executor(handler_);
-    if (may_run_now)
-      dispatch_node(executor, *this);
-    else
-      post_node(executor, *this);
+    if (may_run_now) dispatch_node(executor, *this);
+    else post_node(executor, *this);
   }
 
  private:
@@ -129,14 +127,15 @@ enum class OnCancel : std::uint8_t {
   leave,    // it goes away, and what it asked for is kept for the next one
 };
 
+// One coroutine that may be awaited piece by piece, without its types.
 class COROEXEC_DECL Handover : public PooledObject, public CompletionSink {
  public:
+  enum class Kind : std::uint8_t { monitor, generator };
   enum class Entry : std::uint8_t { fresh, started, busy, spent };
   enum class News : std::uint8_t { none, word, end };
 
-  enum class Kind : std::uint8_t { monitor, generator };
-
-  Handover(Ref<MonitorState> monitor, Kind kind) noexcept : monitor_(std::move(monitor)), kind_(kind) {}
+  Handover(Ref<MonitorState> monitor, Kind kind) noexcept
+      : monitor_(std::move(monitor)), kind_(kind) {}
   Handover(const Handover&) = delete;
   virtual ~Handover();
   void retain() noexcept { references_.add(); }
@@ -156,7 +155,6 @@ class COROEXEC_DECL Handover : public PooledObject, public CompletionSink {
   // Not `answered`: the awaiter was destroyed in the middle of it, and a body whose awaiter's cancel
   // is forwarded is closed. Else what news() told has been taken.
   void leave(OnCancel on_cancel, bool answered) noexcept;
-  void leave() noexcept { leave(OnCancel::forward, true); }
   bool awaited() const noexcept;
   News news() const noexcept;
   void park_awaiter(ParkedHandler& node) noexcept;  // until there are any
@@ -185,7 +183,7 @@ class COROEXEC_DECL Handover : public PooledObject, public CompletionSink {
   void context_dies() noexcept;
 
  protected:
-  // Before its job is handed in, and after that.
+  // Before the job is handed in, and after that.
   void started(Engine& engine, TaskBase& job, ContextService& service) noexcept;
   void handed_in() noexcept;
   // Of the speaker that enter() has taken, if there was one; then it must be resumed.
@@ -217,8 +215,8 @@ class COROEXEC_DECL Handover : public PooledObject, public CompletionSink {
   asio::execution_context* context_ = nullptr;
   ParkedHandler* awaiter_ = nullptr;  // these: the monitor's mutex
   ParkedHandler* speaker_ = nullptr;
-  AnswerBase* answer_ = nullptr;      // of the speaker
-  ParkedHandler* taken_ = nullptr;    // these two: the awaiter's
+  AnswerBase* answer_ = nullptr;    // of the speaker
+  ParkedHandler* taken_ = nullptr;  // these two: the awaiter's
   AnswerBase* taken_answer_ = nullptr;
   Stage stage_ = Stage::fresh;
   bool awaited_ = false;

@@ -23,10 +23,8 @@ inline constexpr bool is_optional<std::optional<T>> = true;
 // An empty optional is nothing, as Python's None.
 template <class In>
 bool is_data(const std::optional<In>& data) noexcept {
-  if constexpr (is_optional<In>)
-    return data && data->has_value();
-  else
-    return data.has_value();
+  if constexpr (is_optional<In>) return data && data->has_value();
+  else return data.has_value();
 }
 
 // `Out` and `In` with void made a std::monostate.
@@ -109,11 +107,13 @@ class Monitored final : public TypedHandover<void_to_monostate<Out>, void_to_mon
 
   // Awaits the coroutine until it says something or ends. `call` is named in an error. Of a generator
   // that has ended already it is the end once more.
-  static asio::awaitable<Exchanged, Ex> exchange(Ref<Monitored> self, const char* call, OnCancel on_cancel,
-                                                 Data data, std::exception_ptr thrown) {
+  static asio::awaitable<Exchanged, Ex> exchange(Ref<Monitored> self, const char* call,
+                                                 OnCancel on_cancel, Data data,
+                                                 std::exception_ptr thrown) {
     const Entry entry = self->enter();
     if constexpr (std::is_void_v<T>)
-      if (entry == Entry::spent && self->is_generator()) co_return Exchanged(std::in_place_index<1>);
+      if (entry == Entry::spent && self->is_generator())
+        co_return Exchanged(std::in_place_index<1>);
     if (entry == Entry::busy || entry == Entry::spent) self->refuse(entry, call);
     Turn turn(*self, on_cancel);
     if (entry == Entry::fresh) {
@@ -122,10 +122,12 @@ class Monitored final : public TypedHandover<void_to_monostate<Out>, void_to_mon
       self->start(executor);
     } else if (!self->answer(std::move(data), thrown) && thrown) {
       turn.answered = true;
-      throw_error(errc::invalid_state, std::string(call) + "(): the coroutine does not wait to be answered");
+      throw_error(errc::invalid_state,
+                  std::string(call) + "(): the coroutine does not wait to be answered");
     }
     News news = self->news();
-    if (news == News::none) {  // not in a coroutine of its own: Asio keeps two frames for use again, not more
+    // Not in a coroutine of its own: Asio keeps two frames for use again, not more.
+    if (news == News::none) {
       const Ex executor = co_await asio::this_coro::executor;
       self->check_context(asio::query(executor, asio::execution::context), "awaited");
       // In a cancelled coroutine every co_await throws, unless it is told not to.
@@ -134,7 +136,9 @@ class Monitored final : public TypedHandover<void_to_monostate<Out>, void_to_mon
       // The body may have had its awaiter cancelled while it ran on the awaiter's stack.
       const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
       bool cancelled = throws && state.cancelled() != asio::cancellation_type::none;
-      const auto park = [handover = self.get()](ParkedHandler& node) { handover->park_awaiter(node); };
+      const auto park = [handover = self.get()](ParkedHandler& node) {
+        handover->park_awaiter(node);
+      };
       do {
         if (cancelled && on_cancel == OnCancel::leave) break;
         if (cancelled) self->cancel_body();
@@ -146,16 +150,15 @@ class Monitored final : public TypedHandover<void_to_monostate<Out>, void_to_mon
     }
     turn.answered = true;
     if (news == News::end) co_return self->take_result();
-    if constexpr (std::is_void_v<Out>)
-      co_return Exchanged(std::in_place_index<0>);
-    else
-      co_return Exchanged(std::in_place_index<0>, self->take_word());
+    if constexpr (std::is_void_v<Out>) co_return Exchanged(std::in_place_index<0>);
+    else co_return Exchanged(std::in_place_index<0>, self->take_word());
   }
 
   // GeneratorExit at the point where it waits to be answered. It may clean up, with awaits, and end;
   // invalid-state with `ignored` if it says something instead, and it stays as it is then. A coroutine
   // that waits for something else is cancelled.
-  static asio::awaitable<void, Ex> aclose(Ref<Monitored> self, const char* call, const char* ignored) {
+  static asio::awaitable<void, Ex> aclose(Ref<Monitored> self, const char* call,
+                                          const char* ignored) {
     const Entry entry = self->entry();
     if (entry == Entry::spent) co_return;
     if (entry == Entry::busy) self->refuse(entry, call);
@@ -167,7 +170,8 @@ class Monitored final : public TypedHandover<void_to_monostate<Out>, void_to_mon
       self->close();
       co_await Handover::join<Ex>(self);
       self->spend();
-      if (self->job_->error() && !is_cancelled(self->job_->error())) self->rethrow(self->job_->error());
+      if (self->job_->error() && !is_cancelled(self->job_->error()))
+        self->rethrow(self->job_->error());
       co_return;
     }
     bool said_something = false;
@@ -219,10 +223,8 @@ class Monitored final : public TypedHandover<void_to_monostate<Out>, void_to_mon
   Exchanged take_result() {
     this->spend();
     if (job_->error()) this->rethrow(job_->error());
-    if constexpr (std::is_void_v<T>)
-      return Exchanged(std::in_place_index<1>);
-    else
-      return Exchanged(std::in_place_index<1>, std::move(job_->value()));
+    if constexpr (std::is_void_v<T>) return Exchanged(std::in_place_index<1>);
+    else return Exchanged(std::in_place_index<1>, std::move(job_->value()));
   }
 
   std::optional<asio::awaitable<T, Ex>> coroutine_;
