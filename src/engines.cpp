@@ -5,7 +5,7 @@
 
 namespace coroexec::detail {
 
-template class BasicEngine<asio::any_io_executor>;
-template class BasicEngine<asio::io_context::executor_type>;
+template class COROEXEC_DECL BasicEngine<asio::any_io_executor>;
+template class COROEXEC_DECL BasicEngine<asio::io_context::executor_type>;
 
 }  // namespace coroexec::detail

@@ -130,7 +130,7 @@ class BasicEngine final : public Engine {
 
 namespace coroexec::detail {
 #if !defined(COROEXEC_BUILDING_ENGINE)
-extern template class BasicEngine<asio::any_io_executor>;
-extern template class BasicEngine<asio::io_context::executor_type>;
+extern template class COROEXEC_DECL BasicEngine<asio::any_io_executor>;
+extern template class COROEXEC_DECL BasicEngine<asio::io_context::executor_type>;
 #endif
 }  // namespace coroexec::detail
