@@ -16,9 +16,16 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/coroexec-config-version.c
 install(FILES ${PROJECT_BINARY_DIR}/coroexec-config.cmake ${PROJECT_BINARY_DIR}/coroexec-config-version.cmake
   DESTINATION ${package_dir} COMPONENT coroexec-dev)
 
-# The prefix is found from where the .pc file lies. It requires no boost.pc, for there is none.
-file(RELATIVE_PATH COROEXEC_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
-string(REGEX REPLACE "/$" "" COROEXEC_PC_PREFIX ${COROEXEC_PC_PREFIX})
+# The prefix is found from where the .pc file lies, unless the folders were given as absolute ones. It requires no
+# boost.pc, for there is none.
+set(COROEXEC_PC_PREFIX ${CMAKE_INSTALL_PREFIX})
+if(NOT IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
+  file(RELATIVE_PATH COROEXEC_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  string(REGEX REPLACE "/$" "" COROEXEC_PC_PREFIX "\${pcfiledir}/${COROEXEC_PC_PREFIX}")
+endif()
+foreach(folder LIBDIR INCLUDEDIR)
+  cmake_path(APPEND COROEXEC_PC_${folder} "\${prefix}" ${CMAKE_INSTALL_${folder}})
+endforeach()
 if(NOT BUILD_SHARED_LIBS)
   set(COROEXEC_PC_CFLAGS " -DCOROEXEC_STATIC")
 endif()
