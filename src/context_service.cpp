@@ -25,6 +25,7 @@ ContextService& ContextService::of(asio::execution_context& context) {
 // One that served the same executor before is taken first, so that a queue's target hardly ever
 // changes; another only if nothing is going on in it.
 RunQueue& ContextService::acquire_queue(const asio::any_io_executor& target) {
+  if (ready_) return *ready_;
   constexpr std::size_t look_at = 8;
   std::lock_guard lock(mutex_);
   std::size_t free_one = free_queues_.size();
@@ -47,6 +48,7 @@ RunQueue& ContextService::acquire_queue(const asio::any_io_executor& target) {
 }
 
 void ContextService::release_queue(RunQueue& queue) noexcept {
+  if (&queue == ready_) return;
   std::lock_guard lock(mutex_);
   free_queues_.push_back(&queue);
 }
@@ -111,17 +113,32 @@ std::vector<Ref<Handover>> ContextService::generators() {
   return found;
 }
 
+std::vector<Ref<Engine>> ContextService::engines() {
+  std::lock_guard lock(mutex_);
+  std::vector<Ref<Engine>> engines;
+  for (auto* engine : lists_->engines) engines.emplace_back(engine);
+  return engines;
+}
+
+std::vector<const WaitList*> ContextService::waits_of(const TaskBase& job) {
+  std::lock_guard lock(wait_mutex_);
+  std::vector<const WaitList*> lists;
+  for (auto* node = lists_->waiting.front(); node; node = lists_->waiting.next(*node))
+    if (node->worker && node->worker->job == &job && node->list_) lists.push_back(node->list_);
+  return lists;
+}
+
 // Engines first let go of the context, then the parked handlers are dropped, which destroys the
 // coroutines that wait. What those queue from now on is dropped on the spot.
 void ContextService::shutdown() {
-  std::vector<Ref<Engine>> engines;
+  const std::vector<Ref<Engine>> engines = this->engines();
   {
     std::lock_guard lock(mutex_);
-    for (auto* engine : lists_->engines) engines.emplace_back(engine);
     lists_->engines.clear();  // a context may call shutdown() twice (Boost 1.83)
   }
   for (auto& engine : engines) engine->context_dies();
   for (auto& queue : queues_) queue.shut_down();
+  if (ready_) ready_->shut_down();
   for (auto& engine : engines) engine->abandon();
 
   IntrusiveList<WaitNode, &WaitNode::in_service_> dropped;

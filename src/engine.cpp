@@ -224,9 +224,9 @@ std::size_t Engine::admit_locked() noexcept {
 bool Engine::start_allowed_locked() {
   if (!admission_.may_start()) return false;
   if (!rate_.limited()) return true;
-  const Time now = Clock::now();
-  if (rate_.may_start(now)) return true;
-  rate_wake_ = rate_.next_start(now);
+  const Time time = now();
+  if (rate_.may_start(time)) return true;
+  rate_wake_ = rate_.next_start(time);
   want_timer_locked(rate_wake_);
   return false;
 }
@@ -293,22 +293,27 @@ Worker& Engine::new_worker_locked(bool is_body) {
 TaskBase* Engine::start_next_locked(Worker& worker, Effects& effects) {
   if (worker.is_body || !start_allowed_locked()) return nullptr;
   TaskBase& job = *queued_.pop_front();
+  begin_locked(job, worker);
+  wake_worker_locked(effects);
+  return &job;
+}
+
+void Engine::begin_locked(TaskBase& job, Worker& worker) {
   admission_.started();
   job.state_.store(TaskState::running, std::memory_order_relaxed);
   job.worker_ = &worker;
   worker.job = &job;
   if (!busy_.linked(worker)) busy_.push_back(worker);
-  if (rate_.limited()) rate_.started(Clock::now());
+  if (rate_.limited()) rate_.started(now());
   if (job.timeout_ != no_timeout) {
-    const Time deadline = deadline_in(job.timeout_);
+    const Time deadline = deadline_in(job.timeout_, now());
     deadlines_.add(job, deadline);
     want_timer_locked(deadline);
   }
-  wake_worker_locked(effects);
-  return &job;
 }
 
 TaskBase* Engine::advance(Worker& worker) noexcept {
+  if (worker.given) return std::exchange(worker.given, nullptr);
   TaskBase* const ended = worker.job;
   if (ended) ended->drop_payload();
   const bool aborted = ended && ended->error_ && ended->cancel_reason.load(std::memory_order_relaxed) != CancelReason::none &&
@@ -356,6 +361,7 @@ void Engine::park(Worker& worker, QueueNode& handler) noexcept {
 // started.
 void Engine::worker_gone(Worker& worker) noexcept {
   TaskBase* const job = worker.job;
+  worker.given = nullptr;
   if (job) job->drop_payload();
   Effects effects;
   bool recyclable = false;
@@ -474,14 +480,16 @@ void Engine::after_change_locked(Effects& effects) noexcept {
     for_each_running_locked([&](TaskBase& running) { request_cancel_locked(running, CancelReason::scope, effects); });
   if (armed_ != Time::max() && scope_deadline_ == Time::max()) {
     armed_ = rate_wake_ = Time::max();
+    disarm();
     if (service_) cancel_timer();
   }
 }
 
 // A parked coroutine counts as work to Asio: run() of a context whose executor has nothing to do must
-// be able to return. While a body runs, its scope is waited for anyway.
+// be able to return. While a body runs, its scope is waited for anyway, and on a ready queue nothing
+// parked counts.
 void Engine::retire_if_idle_locked(Effects& effects) noexcept {
-  if (scope_over_locked() && !idle_.empty() && !retire_posted_ && service_)
+  if (scope_over_locked() && !idle_.empty() && !retire_posted_ && service_ && !service_->has_ready_queue())
     retire_posted_ = effects.retire = true;
 }
 
@@ -730,7 +738,7 @@ void Engine::abandon() noexcept {
 void Engine::arm_scope_timeout() {
   if (timeout_ == no_timeout) return;
   std::lock_guard lock(mutex_);
-  scope_deadline_ = deadline_in(timeout_);
+  scope_deadline_ = deadline_in(timeout_, now());
   want_timer_locked(scope_deadline_);
 }
 
@@ -748,17 +756,17 @@ void Engine::on_timer() noexcept {
   Effects effects;
   {
     std::lock_guard lock(mutex_);
-    const Time now = Clock::now();
+    const Time time = now();
     armed_ = Time::max();
-    while (TaskBase* job = deadlines_.pop_due(now))
+    while (TaskBase* job = deadlines_.pop_due(time))
       request_cancel_locked(*job, CancelReason::deadline, effects);
-    if (scope_deadline_ <= now) {
+    if (scope_deadline_ <= time) {
       scope_deadline_ = Time::max();
       if (!first_error_ && !scope_over_locked())
         first_error_ = timeout_error([&] { return label(); }, timeout_);
       stop_locked(CancelReason::scope, effects);
     }
-    if (rate_wake_ <= now) {
+    if (rate_wake_ <= time) {
       rate_wake_ = Time::max();
       wake_worker_locked(effects);
     }

@@ -45,6 +45,23 @@ QueueNode* RunQueue::idle() noexcept { return &idle_mark; }
 
 RunQueue::~RunQueue() { shut_down(); }
 
+RunQueue::Here::Here(RunQueue& queue, Worker* worker) noexcept
+    : worker_before_(std::exchange(this_thread.worker, worker)),
+      draining_before_(std::exchange(this_thread.draining, &queue)) {}
+
+RunQueue::Here::~Here() {
+  this_thread.worker = worker_before_;
+  this_thread.draining = draining_before_;
+}
+
+void RunQueue::release() {
+  if (!first_) {
+    QueueNode* empty = nullptr;
+    if (inbox_.compare_exchange_strong(empty, idle(), std::memory_order_acq_rel)) return;
+  }
+  schedule(false);
+}
+
 bool RunQueue::running_here() const noexcept { return this_thread.draining == this; }
 
 void RunQueue::push(QueueNode& node, bool may_run_now) {
@@ -97,11 +114,7 @@ struct RunQueue::Turn {
   ThisThread before = std::exchange(this_thread, {nullptr, &queue});
   ~Turn() noexcept(false) {
     this_thread = before;
-    if (!queue.first_) {
-      QueueNode* empty = nullptr;
-      if (queue.inbox_.compare_exchange_strong(empty, idle(), std::memory_order_acq_rel)) return;
-    }
-    queue.schedule(false);
+    queue.release();
   }
 };
 

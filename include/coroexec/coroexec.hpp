@@ -2,6 +2,7 @@
 #pragma once
 
 #include "coroexec/aio_pool.hpp"
+#include "coroexec/any_task.hpp"
 #include "coroexec/async_generator.hpp"
 #include "coroexec/await_sync.hpp"
 #include "coroexec/concurrent.hpp"
@@ -17,6 +18,8 @@
 #include "coroexec/options.hpp"
 #include "coroexec/outcome.hpp"
 #include "coroexec/run.hpp"
+#include "coroexec/scheduling.hpp"
+#include "coroexec/scheduling_context.hpp"
 #include "coroexec/task.hpp"
 #include "coroexec/this_task.hpp"
 #include "coroexec/wait.hpp"

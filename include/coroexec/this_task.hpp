@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "coroexec/detail/alarm.hpp"
 #include "coroexec/detail/basic_engine.hpp"
 #include "coroexec/detail/call_job.hpp"
 
@@ -90,12 +91,18 @@ YieldOperation<Executor> yield() {
 
 }  // namespace this_task
 
-// Waits for a time. operation_aborted if cancelled. (asyncio.sleep)
+// Waits for a time, on the clock of a SchedulingContext where it runs in one. operation_aborted if
+// cancelled. (asyncio.sleep)
 template <class Executor = asio::any_io_executor>
 asio::awaitable<void, Executor> sleep_for(std::chrono::nanoseconds duration) {
   using Clock = std::chrono::steady_clock;
+  const Executor executor = co_await asio::this_coro::executor;
+  if (detail::clock_of(executor)) {
+    if (!co_await detail::sleep_until(executor, detail::deadline_in(duration))) detail::throw_cancelled();
+    co_return;
+  }
   asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer(
-      co_await asio::this_coro::executor, std::chrono::duration_cast<Clock::duration>(duration));
+      executor, std::chrono::duration_cast<Clock::duration>(duration));
   co_await timer.async_wait(asio::use_awaitable_t<Executor>());
 }
 

@@ -16,9 +16,14 @@
 
 namespace coroexec::detail {
 
+class ContextClock;
 class Engine;
 class Handover;
+class TaskBase;
+class WaitList;
 class WaitNode;
+template <class T>
+class Ref;
 
 class COROEXEC_DECL ContextService : public asio::execution_context::service {
  public:
@@ -37,6 +42,15 @@ class COROEXEC_DECL ContextService : public asio::execution_context::service {
   void set_single_threaded() noexcept { single_threaded_ = true; }
   bool single_threaded() const noexcept { return single_threaded_; }
 
+  // Set by a SchedulingContext: one queue for all that happens on it, and its own time. Both are null
+  // elsewhere.
+  void set_scheduling(RunQueue& ready, ContextClock& clock) noexcept {
+    ready_ = &ready;
+    clock_ = &clock;
+  }
+  bool has_ready_queue() const noexcept { return ready_ != nullptr; }
+  ContextClock* clock() const noexcept { return clock_; }
+
   RunQueue& acquire_queue(const asio::any_io_executor& target);
   void release_queue(RunQueue& queue) noexcept;
   Worker& acquire_worker();
@@ -50,6 +64,10 @@ class COROEXEC_DECL ContextService : public asio::execution_context::service {
   void remove(Handover& handover) noexcept;
   std::vector<Ref<Handover>> generators();  // whose bodies have started and not ended
 
+  std::vector<Ref<Engine>> engines();
+  // The lists on which `job` is parked: what it waits for.
+  std::vector<const WaitList*> waits_of(const TaskBase& job);
+
  private:
   void shutdown() override;
 
@@ -57,6 +75,8 @@ class COROEXEC_DECL ContextService : public asio::execution_context::service {
   std::mutex wait_mutex_;  // for the parked handlers; never taken while an owner's is held
   bool single_threaded_ = false;
   bool dead_ = false;
+  RunQueue* ready_ = nullptr;
+  ContextClock* clock_ = nullptr;
   std::deque<RunQueue> queues_;
   std::vector<RunQueue*> free_queues_;
   std::deque<Worker> workers_;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "coroexec/detail/admission.hpp"
+#include "coroexec/detail/context_clock.hpp"
 #include "coroexec/detail/context_service.hpp"
 #include "coroexec/detail/deadline_heap.hpp"
 #include "coroexec/detail/optional_mutex.hpp"
@@ -54,7 +55,7 @@ enum class Phase : std::uint8_t {
   closed,    // the face is gone: workers end as soon as they have nothing to do
 };
 
-class COROEXEC_DECL Engine : public PooledObject {
+class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
  public:
   using Clock = std::chrono::steady_clock;
   using Time = Clock::time_point;
@@ -96,6 +97,9 @@ class COROEXEC_DECL Engine : public PooledObject {
   std::size_t max_active() const noexcept { return admission_.max_active(); }
   std::string label() const;            // "executor 'name'"
   std::string still_running() const;    // "job 3 'a', job 7" for error texts
+  std::string name_of(const WaitList& list) const;     // "job 3 'a' of executor"; empty: not of ours
+  bool has_blocked(const TaskBase& job) const;         // it waits for what only this engine can give
+  void append_jobs(std::vector<Ref<TaskBase>>& jobs) const;  // all that are not done
 
   // The error a scope or a join is to rethrow, handed out once; null if there is none.
   std::exception_ptr take_error();
@@ -134,6 +138,10 @@ class COROEXEC_DECL Engine : public PooledObject {
   std::string_view kind() const noexcept { return kind_; }
   std::uint64_t next_id() noexcept;
 
+  // Starts `job` in a worker of its own, outside of bound and rate: at the end of the run queue, whose
+  // next entry it then is. Only where all workers share a queue.
+  void start_task(TaskBase& job);
+
   // From the coroutine of `worker`: ends its job if it has one, gives the next, or null.
   TaskBase* advance(Worker& worker) noexcept;
   bool worker_may_go(Worker& worker) const noexcept;
@@ -161,6 +169,10 @@ class COROEXEC_DECL Engine : public PooledObject {
   virtual void forget_context_locked() noexcept = 0;
   virtual void forget_user_code() noexcept = 0;
 
+  Time now() const noexcept;
+  // The context's own clock is armed where there is one; else false.
+  bool arm_clock(Time time);
+
   std::size_t admit_locked() noexcept;
   void start_body(TaskBase& body);
   void arm_scope_timeout();
@@ -181,6 +193,7 @@ class COROEXEC_DECL Engine : public PooledObject {
   void fail_stranded() noexcept;
   bool start_allowed_locked();
   TaskBase* start_next_locked(Worker& worker, Effects& effects);
+  void begin_locked(TaskBase& job, Worker& worker);
   void finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects& effects);
   void settle_locked(TaskBase& job, TaskState state, Effects& effects) noexcept;
   void apply_policy_locked(TaskBase& job, TaskState state, Effects& effects);
@@ -197,6 +210,7 @@ class COROEXEC_DECL Engine : public PooledObject {
   void retire_if_idle_locked(Effects& effects) noexcept;
   void detach_if_over() noexcept;
   void retire_failed() noexcept;
+  void ring() noexcept override;
   Ref<TaskBase> parent() const noexcept;
   void want_timer_locked(Time time) noexcept;
   void deliver_cancels() noexcept;

@@ -32,7 +32,7 @@ class COROEXEC_DECL RunQueue {
  public:
   RunQueue() = default;
   RunQueue(const RunQueue&) = delete;
-  ~RunQueue();
+  virtual ~RunQueue();
 
   void reset(asio::any_io_executor target) { target_ = std::move(target); }
   const asio::any_io_executor& target() const noexcept { return target_; }
@@ -51,16 +51,31 @@ class COROEXEC_DECL RunQueue {
   void work_finished() noexcept;
 
   // The context is shutting down: drops what waits, and all that comes later.
-  void shut_down() noexcept;
+  virtual void shut_down() noexcept;
 
   // True inside a drain of this queue on this thread.
   bool running_here() const noexcept;
 
- private:
+  // The end of every drain: schedules the next one, or leaves the queue idle.
+  void release();
+
+  // While one lives, the calling thread is inside a drain of the queue, on behalf of `worker`.
+  class COROEXEC_DECL Here {
+   public:
+    Here(RunQueue& queue, Worker* worker) noexcept;
+    ~Here();
+    Here(const Here&) = delete;
+
+   private:
+    Worker* worker_before_;
+    const RunQueue* draining_before_;
+  };
+
+ protected:
   friend struct Drain;
   struct Turn;
-  void drain();
-  void schedule(bool may_run_now);
+  virtual void drain();
+  virtual void schedule(bool may_run_now);
   void append_local(QueueNode& node) noexcept;
   void fetch_inbox() noexcept;
 

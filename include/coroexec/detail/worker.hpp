@@ -27,6 +27,7 @@ class Worker {
   TaskBase* job = nullptr;        // what it runs now
   RunQueue* queue = nullptr;      // null: the engine's executor is a concrete type, used as it is
   QueueNode* parked = nullptr;    // the handler of its coroutine while it has nothing to do
+  TaskBase* given = nullptr;      // the job it is to start with, past the queue
   asio::cancellation_signal signal;
   ListLinks<Worker> link;         // among the engine's busy or idle workers
   ListLinks<Worker> due;          // among those whose job is to be told of a cancel

@@ -45,8 +45,9 @@ template <class Ex>
 asio::awaitable<void, Ex> BasicEngine<Ex>::work(Worker& worker) {
   worker.started = true;
   TaskBase* job = worker.is_body ? worker.job : advance(worker);
-  // A body counts as running from before it starts, when a cancel finds nothing to tell.
-  if (worker.is_body && job->cancel_requested) worker.signal.emit(asio::cancellation_type::terminal);
+  // A body, or a task of its own, counts as running from before it starts, when a cancel finds nothing
+  // to tell.
+  if (job && job->cancel_requested) worker.signal.emit(asio::cancellation_type::terminal);
   for (;;) {
     while (job) {
       try {
@@ -225,6 +226,7 @@ bool BasicEngine<Ex>::take_token_locked() noexcept {
 
 template <class Ex>
 void BasicEngine<Ex>::arm_timer(Time time) {
+  if (arm_clock(time)) return;
   if (!timer_) timer_.emplace(*executor_);
   timer_->expires_at(time);
   timer_->async_wait([self = Ref<Engine>(this)](boost::system::error_code ec) {

@@ -1,0 +1,75 @@
+// What a SchedulingContext asks of the engines on it: its own time, tasks with an entry each, and who
+// waits for what.
+#include "coroexec/detail/engine.hpp"
+
+namespace coroexec::detail {
+
+// ---- time
+
+Engine::Time Engine::now() const noexcept {
+  const ContextClock* clock = service_ ? service_->clock() : nullptr;
+  return clock ? clock->now() : Clock::now();
+}
+
+bool Engine::arm_clock(Time time) {
+  ContextClock* clock = service_->clock();
+  if (clock) clock->arm(*this, time);
+  return clock != nullptr;
+}
+
+void Engine::ring() noexcept {
+  const Ref<Engine> keep(this);
+  on_timer();
+}
+
+// ---- tasks
+
+void Engine::start_task(TaskBase& job) {
+  Worker* worker = nullptr;
+  QueueNode* parked = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    throw_if_closed_locked();
+    if (job.timeout_ != no_timeout) deadlines_.reserve(admission_.active() + admission_.queued() + 1);
+    worker = idle_.pop_front();
+    if (!worker) {
+      worker = &new_worker_locked(false);
+      ++workers_;
+    }
+    parked = std::exchange(worker->parked, nullptr);
+    worker->given = &job;
+    job.retain();
+    admission_.enqueued();
+    begin_locked(job, *worker);
+  }
+  parked ? schedule(*worker, *parked) : start_worker(*worker);
+}
+
+// ---- who waits for what
+
+std::string Engine::name_of(const WaitList& list) const {
+  std::lock_guard lock(mutex_);
+  if (&list == &joiners_) return label() + ", which it joins";
+  if (&list == &scope_end_) return "the end of " + label();
+  const auto is_of = [&](const TaskBase& job) { return &job.waiters_ == &list; };
+  for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker))
+    if (is_of(*worker->job)) return worker->job->label() + " of " + label();
+  for (auto* job = queued_.front(); job; job = queued_.next(*job))
+    if (is_of(*job)) return job->label() + " of " + label();
+  return {};
+}
+
+bool Engine::has_blocked(const TaskBase& job) const {
+  std::lock_guard lock(mutex_);
+  for (auto* wait = blocked_.front(); wait; wait = blocked_.next(*wait))
+    if (wait->job_.get() == &job) return true;
+  return false;
+}
+
+void Engine::append_jobs(std::vector<Ref<TaskBase>>& jobs) const {
+  std::lock_guard lock(mutex_);
+  for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker)) jobs.emplace_back(worker->job);
+  for (auto* job = queued_.front(); job; job = queued_.next(*job)) jobs.emplace_back(job);
+}
+
+}  // namespace coroexec::detail

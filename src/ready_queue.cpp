@@ -1,0 +1,91 @@
+#include "coroexec/detail/ready_queue.hpp"
+
+#include <algorithm>
+
+#include "coroexec/detail/worker.hpp"
+
+namespace coroexec::detail {
+
+TaskBase* job_of(const QueueNode& entry) noexcept { return entry.worker ? entry.worker->job : nullptr; }
+
+// The count starts at one that nobody gives back: what waits here never counts as outstanding work of
+// the io_context, which so has work only while something outside is really under way.
+ReadyQueue::ReadyQueue() noexcept { work_ = 1; }
+
+// A completion that arrives never runs on the spot, as on an idle queue elsewhere: all that arrives
+// together is in the queue before any of it runs.
+void ReadyQueue::schedule(bool) { RunQueue::schedule(false); }
+
+std::vector<QueueNode*> ReadyQueue::entries() {
+  std::vector<QueueNode*> entries;
+  if (is_idle()) return entries;
+  fetch_inbox();
+  for (auto* entry = first_; entry; entry = entry->next_in_queue) entries.push_back(entry);
+  return entries;
+}
+
+void ReadyQueue::relink(const std::vector<QueueNode*>& entries) noexcept {
+  first_ = last_ = nullptr;
+  for (auto* entry : entries) append_local(*entry);
+}
+
+std::shared_ptr<ReadyQueue::Popped> ReadyQueue::pop(std::size_t index) {
+  auto all = entries();
+  std::erase_if(popped_, [](const auto& popped) { return popped.expired(); });
+  auto popped = std::make_shared<Popped>(*all[index]);
+  try {
+    popped_.push_back(popped);
+  } catch (...) {
+    popped->release();  // it stays where it is
+    throw;
+  }
+  all.erase(all.begin() + static_cast<std::ptrdiff_t>(index));
+  relink(all);
+  return popped;
+}
+
+void ReadyQueue::insert(std::size_t index, QueueNode& entry) {
+  auto all = entries();
+  if (is_idle()) return push(entry);
+  all.insert(all.begin() + static_cast<std::ptrdiff_t>(std::min(index, all.size())), &entry);
+  relink(all);
+}
+
+void ReadyQueue::rotate(std::ptrdiff_t n) {
+  auto all = entries();
+  if (all.empty()) return;
+  const auto size = static_cast<std::ptrdiff_t>(all.size());
+  std::rotate(all.begin(), all.begin() + (size - n % size) % size, all.end());
+  relink(all);
+}
+
+bool ReadyQueue::has_popped(const TaskBase& job) const noexcept {
+  return std::ranges::any_of(popped_, [&](const auto& weak) {
+    const auto popped = weak.lock();
+    return popped && popped->get() && job_of(*popped->get()) == &job;
+  });
+}
+
+// As many entries as there are now, whatever is done to their order meanwhile.
+void ReadyQueue::drain() {
+  if (dead_.load(std::memory_order_relaxed)) return;
+  struct Turn {
+    ReadyQueue& queue;
+    ~Turn() noexcept(false) { queue.release(); }
+  } turn{*this};
+  const Here here(*this, nullptr);
+  for (auto left = entries().size(); left > 0 && first_; --left) {
+    QueueNode* const entry = first_;
+    first_ = entry->next_in_queue;
+    const CurrentWorker current(entry->worker);
+    entry->run();
+  }
+}
+
+void ReadyQueue::shut_down() noexcept {
+  RunQueue::shut_down();
+  for (auto& weak : popped_)
+    if (const auto popped = weak.lock()) popped->drop();
+}
+
+}  // namespace coroexec::detail
