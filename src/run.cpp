@@ -43,7 +43,12 @@ struct MainContext::Parts final : CompletionSink {
     EngineConfig config;
     config.policy = ErrorPolicy::suppress;
     config.kind = "run()";
-    engine = MainEngine::make(context.get_executor(), config);
+    engine = MainEngine::make(executor(), config);
+  }
+
+  asio::any_io_executor executor() {
+    if (scheduling) return scheduling->get_executor();
+    return context.get_executor();
   }
 
   // The wait for a signal must not count as work, or main could wait for nothing else, unnoticed, for
@@ -79,7 +84,7 @@ Engine& MainContext::engine() noexcept { return *parts_->engine; }
 
 void MainContext::run(Job<asio::any_io_executor>& main) {
   main.sink = parts_.get();
-  parts_->engine->run_body(main, parts_->context.get_executor());
+  parts_->engine->run_body(main, parts_->executor());
   if (parts_->signals) parts_->watch();
   struct Forget {
     Job<asio::any_io_executor>& main;

@@ -28,11 +28,12 @@ struct SchedulingContext::Impl {
     service.set_single_threaded();
     service.set_scheduling(ready, clock);
     ready.reset(context.get_executor());
+    ready.base(detail::JobExecutor(plain));
     detail::EngineConfig config;
     config.max_active = unlimited;
     config.policy = ErrorPolicy::suppress;
     config.kind = "the context";
-    tasks = TaskEngine::make(context.get_executor(), config);
+    tasks = TaskEngine::make(ready.base(), config);
   }
   ~Impl() { tasks->close(); }
 
@@ -48,7 +49,7 @@ SchedulingContext::SchedulingContext(SchedulingOptions options) : impl_(std::mak
 SchedulingContext::~SchedulingContext() = default;
 
 asio::any_io_executor SchedulingContext::get_executor() const noexcept {
-  return detail::JobExecutor(impl_->plain);
+  return impl_->ready.base();
 }
 
 SchedulingContext* SchedulingContext::current_or_null() noexcept { return this_threads_context; }

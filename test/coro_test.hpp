@@ -2,7 +2,8 @@
 //
 //   CORO_TEST(Scope, leaving_waits_for_every_job) { co_await with_executor(…); }
 //
-// CORO_TEST runs the body on one thread. CORO_TEST_EVERYWHERE makes three cases of it: one thread,
+// CORO_TEST runs the body on one thread, CORO_TEST_VIRTUAL in a SchedulingContext whose time is
+// virtual: waits take none and are exact. CORO_TEST_EVERYWHERE makes three cases of it: one thread,
 // four threads on an io_context, and a thread_pool; there the executors of the test take their options
 // through options(…), and what body and jobs share must be thread-safe.
 //
@@ -26,6 +27,7 @@
 #include "coroexec/detail/context_service.hpp"
 #include "coroexec/error.hpp"
 #include "coroexec/options.hpp"
+#include "coroexec/scheduling.hpp"
 
 namespace coroexec::test {
 
@@ -44,7 +46,7 @@ struct Abandoned {};
     }                                                   \
   } while (false)
 
-enum class Setting { one_thread, io_context_threads, thread_pool };
+enum class Setting { one_thread, virtual_time, io_context_threads, thread_pool };
 
 class CoroCase {
  public:
@@ -53,6 +55,7 @@ class CoroCase {
   void run_in(Setting setting) {
     setting_ = setting;
     if (setting == Setting::one_thread) return run_in_one_thread();
+    if (setting == Setting::virtual_time) return run_in_virtual_time();
     if (setting == Setting::thread_pool) {
       asio::thread_pool pool(thread_count);
       start(pool.get_executor());
@@ -68,10 +71,10 @@ class CoroCase {
   virtual awaitable<void> body() = 0;
 
   ExecutorOptions options(ExecutorOptions given = {}) const {
-    given.threading = setting_ == Setting::one_thread ? Threading::single : Threading::multi;
+    given.threading = one_thread() ? Threading::single : Threading::multi;
     return given;
   }
-  bool one_thread() const { return setting_ == Setting::one_thread; }
+  bool one_thread() const { return setting_ <= Setting::virtual_time; }
 
   asio::any_io_executor home;  // of the context
 
@@ -104,6 +107,18 @@ class CoroCase {
     EXPECT_TRUE(ended_) << "nothing is left to do, but the body has not ended";
   }
 
+  void run_in_virtual_time() {
+    SchedulingContext context({.virtual_time = true});
+    home = context.get_executor();
+    try {
+      context.run([this] { return body(); });
+    } catch (const Abandoned&) {
+    } catch (...) {
+      ADD_FAILURE() << "the body threw: " << detail::message_of(std::current_exception());
+    }
+    for (auto& task : all_tasks(context)) ADD_FAILURE() << "left behind: " << task.label();
+  }
+
   template <class Context, class Run>
   void run_in_threads(Context& context, int count, Run run) {
     std::vector<std::future<void>> threads;
@@ -130,6 +145,11 @@ class CoroCase {
 #define CORO_TEST(suite, name)                  \
   CORO_TEST_BODY_(suite, name)                  \
   CORO_TEST_CASE_(suite, name, , one_thread)    \
+  ::boost::asio::awaitable<void> suite##_##name##_Body::body()
+
+#define CORO_TEST_VIRTUAL(suite, name)          \
+  CORO_TEST_BODY_(suite, name)                  \
+  CORO_TEST_CASE_(suite, name, , virtual_time)  \
   ::boost::asio::awaitable<void> suite##_##name##_Body::body()
 
 #define CORO_TEST_EVERYWHERE(suite, name)                           \

@@ -91,6 +91,10 @@ YieldOperation<Executor> yield() {
 
 }  // namespace this_task
 
+// What time it is for the caller: that of the SchedulingContext it runs in, else steady_clock's. Code
+// that reckons with times can so be tested in virtual time.
+inline std::chrono::steady_clock::time_point now() noexcept { return detail::clock_now(); }
+
 // Waits for a time, on the clock of a SchedulingContext where it runs in one. operation_aborted if
 // cancelled. (asyncio.sleep)
 template <class Executor = asio::any_io_executor>

@@ -21,9 +21,13 @@ namespace coroexec::detail {
 // The executor under a job's own, through all scopes: what an engine made inside a job runs its jobs on.
 template <class Ex>
 Ex base_executor(Ex executor) {
-  if constexpr (std::is_same_v<Ex, asio::any_io_executor>)
-    while (auto* job_executor = executor.template target<JobExecutor>())
-      executor = Ex(job_executor->queue().target());
+  if constexpr (std::is_same_v<Ex, asio::any_io_executor>) {
+    while (auto* job_executor = executor.template target<JobExecutor>()) {
+      const Ex base = job_executor->queue().base();
+      if (base == executor) break;  // a SchedulingContext's own
+      executor = base;
+    }
+  }
   return executor;
 }
 

@@ -19,6 +19,8 @@ COROEXEC_DECL TaskBase* job_of(const QueueNode& entry) noexcept;
 class COROEXEC_DECL ReadyQueue final : public RunQueue {
  public:
   ReadyQueue() noexcept;
+  void base(asio::any_io_executor executor) noexcept { base_ = std::move(executor); }
+  const asio::any_io_executor& base() const noexcept override { return base_; }
 
   // An entry that has been taken out and not been put back. Let go of, it is dropped: its coroutine is
   // destroyed.
@@ -50,6 +52,7 @@ class COROEXEC_DECL ReadyQueue final : public RunQueue {
   void schedule(bool may_run_now) override;
   void relink(const std::vector<QueueNode*>& entries) noexcept;
 
+  asio::any_io_executor base_;  // the context's own, which leads here
   std::vector<std::weak_ptr<Popped>> popped_;
 };
 

@@ -36,6 +36,8 @@ class COROEXEC_DECL RunQueue {
 
   void reset(asio::any_io_executor target) { target_ = std::move(target); }
   const asio::any_io_executor& target() const noexcept { return target_; }
+  // Under the executors of those whose entries it runs: what outlives them uses this one.
+  virtual const asio::any_io_executor& base() const noexcept { return target_; }
   bool is_idle() const noexcept { return inbox_.load(std::memory_order_acquire) == idle(); }
 
   // Any thread. The node runs later, never inside this call; unless `may_run_now`, in which case

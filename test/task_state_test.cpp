@@ -1,0 +1,355 @@
+// Which tasks are runnable, which are blocked, and free tasks. A suite with a name of asynkit's tests
+// has its facts.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <boost/asio/experimental/channel.hpp>
+#include <set>
+#include <stdexcept>
+#include <vector>
+
+#include "coro_test.hpp"
+#include "coroexec/coroutine_executor.hpp"
+#include "coroexec/scheduling.hpp"
+#include "coroexec/this_task.hpp"
+#include "event.hpp"
+#include "test_objects.hpp"
+
+namespace coroexec::test {
+namespace {
+
+// Something a task waits for, of Asio's own.
+class Future {
+ public:
+  explicit Future(const asio::any_io_executor& executor) : channel_(executor, 1) {}
+  void set_result(int value) { channel_.try_send(nullptr, value); }
+  void set_exception(std::exception_ptr error) { channel_.try_send(error, 0); }
+  void cancel() { channel_.cancel(); }
+  awaitable<int> get() { return channel_.async_receive(asio::use_awaitable); }
+
+ private:
+  asio::experimental::channel<void(std::exception_ptr, int)> channel_;
+};
+
+bool in_ready_queue(const AnyTask& task) {
+  const auto ready = SchedulingContext::current().ready_tasks();
+  return std::ranges::find(ready, task) != ready.end();
+}
+void expect_blocked(const AnyTask& task) {
+  EXPECT_TRUE(task_is_blocked(task));
+  EXPECT_FALSE(task_is_runnable(task));
+  EXPECT_FALSE(in_ready_queue(task));
+}
+void expect_runnable(const AnyTask& task) {
+  EXPECT_FALSE(task_is_blocked(task));
+  EXPECT_TRUE(task_is_runnable(task));
+  EXPECT_TRUE(in_ready_queue(task));
+  EXPECT_FALSE(task.done());
+}
+void expect_done(const AnyTask& task) {
+  EXPECT_FALSE(task_is_blocked(task));
+  EXPECT_FALSE(task_is_runnable(task));
+  EXPECT_TRUE(task.done());
+}
+
+// STATE-1, STATE-2, STATE-3, STATE-4
+CORO_TEST_VIRTUAL(TestTaskIsBlocked, blocked_sleep) {
+  const auto sleeps = [] { return sleep_for(std::chrono::hours(1)); };
+  const auto task = SchedulingContext::current().create_task(sleeps);
+  expect_runnable(task);
+  co_await this_task::yield();
+  expect_blocked(task);
+  EXPECT_TRUE(task.cancel());
+  expect_runnable(task);
+  EXPECT_EQ(runnable_tasks(), std::vector<AnyTask>{task});
+  co_await this_task::yield();
+  expect_done(task);
+  EXPECT_TRUE(task.cancelled());
+}
+
+// STATE-5, STATE-6
+CORO_TEST_VIRTUAL(TestTaskIsBlocked, blocked_future_result) {
+  Future future(home);
+  const auto waits = [&] { return future.get(); };
+  const auto task = SchedulingContext::current().create_task(waits);
+  co_await this_task::yield();
+  expect_blocked(task);
+  future.set_result(7);
+  expect_runnable(task);
+  co_await this_task::yield();
+  expect_done(task);
+  EXPECT_EQ(task.result(), 7);
+}
+
+// STATE-7
+CORO_TEST_VIRTUAL(TestTaskIsBlocked, blocked_future_exception) {
+  Future future(home);
+  const auto waits = [&] { return future.get(); };
+  const auto task = SchedulingContext::current().create_task(waits);
+  co_await this_task::yield();
+  expect_blocked(task);
+  future.set_exception(std::make_exception_ptr(std::runtime_error("not to be had")));
+  expect_runnable(task);
+  EXPECT_TRUE(says(co_await error_of(task.get()), "not to be had"));
+  expect_done(task);
+}
+
+// STATE-8
+CORO_TEST_VIRTUAL(TestTaskIsBlocked, blocked_future_cancel) {
+  Future future(home);
+  const auto waits = [&] { return future.get(); };
+  const auto task = SchedulingContext::current().create_task(waits);
+  co_await this_task::yield();
+  expect_blocked(task);
+  future.cancel();
+  expect_runnable(task);
+  EXPECT_TRUE(co_await error_of(task.get()));
+  expect_done(task);
+}
+
+// STATE-9
+CORO_TEST_VIRTUAL(TestTaskIsBlocked, blocked_await) {
+  auto& context = SchedulingContext::current();
+  const auto sleeps = [] { return sleep_for(std::chrono::hours(1)); };
+  const auto b = context.create_task(sleeps);
+  const auto waits = [&] { return b.get(); };
+  const auto a = context.create_task(waits);
+  co_await this_task::yield();
+  expect_blocked(a);
+  expect_blocked(b);
+  EXPECT_TRUE(b.cancel());
+  expect_runnable(b);
+  expect_blocked(a);
+  co_await this_task::yield();
+  expect_done(b);
+  expect_runnable(a);
+  EXPECT_TRUE(is_cancelled(co_await error_of(a.get())));
+}
+
+// STATE-10
+CORO_TEST_VIRTUAL(TestTaskIsBlocked, the_current_task_is_runnable_but_not_in_the_queue) {
+  const auto self = current_task();
+  EXPECT_TRUE(task_is_runnable(self));
+  EXPECT_FALSE(task_is_blocked(self));
+  EXPECT_FALSE(in_ready_queue(self));
+  co_return;
+}
+
+// STATE-11
+CORO_TEST_VIRTUAL(TestTaskIsBlocked, a_task_cancelled_before_its_start_never_runs) {
+  auto& context = SchedulingContext::current();
+  int ran = 0;
+  const auto job = [&]() -> awaitable<void> {
+    ++ran;
+    co_return;
+  };
+  // The second one is given to a coroutine that has been there before.
+  for (int i = 0; i < 2; ++i) {
+    const auto task = context.create_task(job);
+    EXPECT_TRUE(task.cancel());
+    expect_runnable(task);
+    EXPECT_TRUE(is_cancelled(co_await error_of(task.get())));
+    EXPECT_TRUE(task.cancelled());
+  }
+  EXPECT_EQ(ran, 0);
+  co_await context.create_task(job).wait();
+  EXPECT_EQ(ran, 1);
+}
+
+void expect_identity() {
+  std::set<AnyTask> parts{current_task()};
+  for (auto& task : runnable_tasks()) EXPECT_TRUE(parts.insert(task).second);
+  for (auto& task : blocked_tasks()) EXPECT_TRUE(parts.insert(task).second);
+  const auto all = all_tasks();
+  EXPECT_EQ(parts, std::set<AnyTask>(all.begin(), all.end()));
+}
+
+// TASKS-1, TASKS-3
+CORO_TEST_VIRTUAL(TestTasks, runnable_tasks) {
+  const auto yields = []() -> awaitable<void> { co_await this_task::yield(); };
+  std::vector<AnyTask> four;
+  for (int i = 0; i < 4; ++i) four.emplace_back(SchedulingContext::current().create_task(yields));
+  EXPECT_EQ(runnable_tasks(), four);
+  EXPECT_EQ(blocked_tasks(), std::vector<AnyTask>());
+  expect_identity();
+  co_await this_task::yield();
+  EXPECT_EQ(runnable_tasks(), four);
+  expect_identity();
+  co_await this_task::yield();
+  EXPECT_EQ(runnable_tasks(), std::vector<AnyTask>());
+  expect_identity();
+}
+
+// TASKS-2, TASKS-3, TASKS-4
+CORO_TEST_VIRTUAL(TestTasks, blocked_tasks) {
+  auto& context = SchedulingContext::current();
+  const auto sleeps = [] { return sleep_for(std::chrono::hours(1)); };
+  std::vector<AnyTask> four;
+  for (int i = 0; i < 4; ++i) four.emplace_back(context.create_task(sleeps));
+  expect_identity();
+  co_await this_task::yield();
+  EXPECT_EQ(blocked_tasks(context), four);
+  EXPECT_EQ(runnable_tasks(context), std::vector<AnyTask>());
+  expect_identity();
+  for (auto& task : four) EXPECT_TRUE(task.cancel());
+  EXPECT_EQ(runnable_tasks(), four);
+  expect_identity();
+  co_await this_task::yield();
+  expect_identity();
+}
+
+// TASKS-5
+TEST(TestTasks, blocked_tasks_current) {
+  SchedulingContext context;
+  const auto waits_for = [](Task<> task) -> awaitable<void> { co_await task.wait(); };
+  const auto sleeps = [] { return sleep_for(milliseconds(5)); };
+  const auto sleeper = context.create_task(sleeps);
+  const auto main = [&]() -> awaitable<void> {
+    co_await this_task::yield();
+    EXPECT_EQ(blocked_tasks(), std::vector<AnyTask>{sleeper}) << "without the current one";
+  };
+  context.run(main);
+  EXPECT_FALSE(current_task());
+  EXPECT_EQ(blocked_tasks(context), std::vector<AnyTask>{sleeper});
+  context.run(waits_for(sleeper));
+}
+
+// The jobs of an executor, and the body of its scope, are tasks as well.
+CORO_TEST_VIRTUAL(TestTasks, jobs_of_an_executor_are_tasks_too) {
+  const auto owner = current_task();
+  const auto sleeps = [] { return sleep_for(std::chrono::hours(1)); };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    const auto running = co_await executor.submit({.name = "one"}, sleeps);
+    const auto queued = co_await executor.submit({.name = "two"}, sleeps);
+    co_await this_task::yield();
+    EXPECT_EQ(current_task().label(), "the body of executor 'pair'");
+    EXPECT_TRUE(task_is_blocked(running));
+    EXPECT_TRUE(task_is_blocked(queued));
+    EXPECT_TRUE(task_is_blocked(owner)) << "it waits for its scope";
+    expect_identity();
+    executor.cancel();
+  };
+  const auto error = co_await error_of(with_executor({.max_workers = 1, .name = "pair"}, body));
+  EXPECT_TRUE(is_cancelled(error));
+}
+
+// ---- free tasks
+
+// DESC-1, SLEEP-4
+CORO_TEST_VIRTUAL(TestCreateTask, descend_runs_ahead_of_everything_queued) {
+  auto& context = SchedulingContext::current();
+  std::vector<std::string> log;
+  const auto yields = [&](std::string name) -> awaitable<void> {
+    log.push_back(name + "1");
+    co_await this_task::yield();
+    log.push_back(name + "2");
+  };
+  const auto other = context.create_task(yields, "other");
+  const auto task = co_await create_task_descend(yields, "d");
+  log.push_back("me");
+  EXPECT_FALSE(task.done());
+  co_await task.wait();
+  co_await other.wait();
+  EXPECT_EQ(log, (std::vector<std::string>{"d1", "me", "other1", "d2", "other2"}));
+}
+
+// DESC-2
+CORO_TEST_VIRTUAL(TestCreateTask, descend_gives_a_done_task_if_nothing_blocked) {
+  const auto seven = []() -> awaitable<int> { co_return 7; };
+  const auto task = co_await create_task_descend(seven);
+  EXPECT_TRUE(task.done());
+  EXPECT_EQ(task.result(), 7);
+  const auto fails = []() -> awaitable<int> {
+    throw std::runtime_error("at once");
+    co_return 1;
+  };
+  const auto failed = co_await create_task_descend(fails);
+  EXPECT_TRUE(failed.done());
+  EXPECT_TRUE(says(failed.exception(), "at once"));
+}
+
+// DESC-5
+CORO_TEST_VIRTUAL(TestCreateTask, takes_a_name_and_a_timeout) {
+  const auto sleeps = [] { return sleep_for(std::chrono::hours(1)); };
+  const auto task = co_await create_task_descend({.name = "deep", .timeout = milliseconds(5)}, sleeps);
+  EXPECT_EQ(task.name(), "deep");
+  co_await task.wait();
+  EXPECT_TRUE(is_error(task.exception(), errc::timed_out, "job 1 'deep' exceeded its timeout of 5 ms"));
+}
+
+// A tree whose nodes log when they begin (a), before their children are awaited (B, b) and at their
+// end (c).
+class Tree {
+ public:
+  enum class How { descend, start };
+  explicit Tree(How how) : how_(how) {}
+  awaitable<void> grow(std::string name, int depth) {
+    log.push_back(name + "a");
+    std::vector<Task<>> children;
+    for (int i = 0; depth > 0 && i < 2; ++i) {
+      const auto child = [this](std::string n, int d) { return grow(std::move(n), d); };
+      if (how_ == How::descend)
+        children.push_back(co_await create_task_descend(child, name + ":" + std::to_string(i), depth - 1));
+      else
+        children.push_back(co_await create_task_start(child, name + ":" + std::to_string(i), depth - 1));
+    }
+    log.push_back(name + (depth > 0 ? "b" : "B"));
+    co_await this_task::yield();
+    for (auto& child : children) co_await child.wait();
+    log.push_back(name + "c");
+  }
+  std::vector<std::string> log;
+
+ private:
+  How how_;
+};
+
+using Names = std::vector<std::string>;
+Names head(const Names& names, std::size_t count) { return {names.begin(), names.begin() + static_cast<std::ptrdiff_t>(std::min(count, names.size()))}; }
+
+// DESC-3
+CORO_TEST_VIRTUAL(TestCreateTask, okay_one_descend) {
+  Tree tree(Tree::How::descend);
+  co_await tree.grow("0", 1);
+  EXPECT_EQ(head(tree.log, 6), (Names{"0a", "0:0a", "0:0B", "0:1a", "0:1B", "0b"}));
+  EXPECT_EQ(tree.log.size(), 9u);
+}
+
+// DESC-4
+CORO_TEST_VIRTUAL(TestCreateTask, okay_two_descend) {
+  Tree tree(Tree::How::descend);
+  co_await tree.grow("0", 2);
+  EXPECT_EQ(tree.log.size(), 21u);
+  EXPECT_EQ(head(tree.log, 14), (Names{"0a", "0:0a", "0:0:0a", "0:0:0B", "0:0:1a", "0:0:1B", "0:0b", "0:1a",
+                                       "0:1:0a", "0:1:0B", "0:1:1a", "0:1:1B", "0:1b", "0b"}));
+}
+
+// DESC-6
+CORO_TEST_VIRTUAL(TestCreateTask, start_lets_everything_run_once) {
+  auto& context = SchedulingContext::current();
+  std::vector<int> log;
+  const auto log_it = [&](int i) -> awaitable<void> {
+    log.push_back(i);
+    co_return;
+  };
+  context.create_task(log_it, 0);
+  const auto task = co_await create_task_start(log_it, 1);
+  log.push_back(-1);
+  EXPECT_EQ(log, (std::vector{0, 1, -1}));
+  EXPECT_TRUE(task.done());
+}
+
+// DESC-6
+CORO_TEST_VIRTUAL(TestCreateTask, okay_two_start) {
+  Tree one(Tree::How::start), two(Tree::How::start), depth_first(Tree::How::descend);
+  co_await one.grow("0", 1);
+  EXPECT_EQ(head(one.log, 6), (Names{"0a", "0:0a", "0:0B", "0:0c", "0:1a", "0:1B"}))
+      << "the first child goes on while the second one starts";
+  co_await two.grow("0", 2);
+  co_await depth_first.grow("0", 2);
+  EXPECT_EQ(two.log.size(), 21u);
+  EXPECT_NE(head(two.log, 14), head(depth_first.log, 14));
+}
+
+}  // namespace
+}  // namespace coroexec::test
