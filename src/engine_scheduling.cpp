@@ -59,6 +59,16 @@ std::string Engine::name_of(const WaitList& list) const {
   return {};
 }
 
+// For its end, or for that of all jobs here.
+std::vector<Ref<TaskBase>> Engine::jobs_waiting_for(const TaskBase& job) const {
+  std::lock_guard lock(mutex_);
+  std::vector<Ref<TaskBase>> jobs;
+  job.waiters_.append_jobs(jobs);
+  joiners_.append_jobs(jobs);
+  scope_end_.append_jobs(jobs);
+  return jobs;
+}
+
 bool Engine::has_blocked(const TaskBase& job) const {
   std::lock_guard lock(mutex_);
   for (auto* wait = blocked_.front(); wait; wait = blocked_.next(*wait))

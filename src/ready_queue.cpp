@@ -10,7 +10,7 @@ TaskBase* job_of(const QueueNode& entry) noexcept { return entry.worker ? entry.
 
 // The count starts at one that nobody gives back: what waits here never counts as outstanding work of
 // the io_context, which so has work only while something outside is really under way.
-ReadyQueue::ReadyQueue() noexcept { work_ = 1; }
+ReadyQueue::ReadyQueue(const Priorities* priorities) noexcept : priorities_(priorities) { work_ = 1; }
 
 // A completion that arrives never runs on the spot, as on an idle queue elsewhere: all that arrives
 // together is in the queue before any of it runs.
@@ -21,7 +21,20 @@ std::vector<QueueNode*> ReadyQueue::entries() {
   if (is_idle()) return entries;
   fetch_inbox();
   for (auto* entry = first_; entry; entry = entry->next_in_queue) entries.push_back(entry);
+  if (priorities_) {
+    sort(entries);
+    relink(entries);
+  }
   return entries;
+}
+
+// Anew each time: priorities change with who waits for whom.
+void ReadyQueue::sort(std::vector<QueueNode*>& entries) const {
+  std::vector<std::pair<int, QueueNode*>> ranked;
+  for (auto i = placed_; i < entries.size(); ++i)
+    ranked.emplace_back(priorities_->effective(job_of(*entries[i])), entries[i]);
+  std::ranges::stable_sort(ranked, {}, &std::pair<int, QueueNode*>::first);
+  for (std::size_t i = 0; i < ranked.size(); ++i) entries[placed_ + i] = ranked[i].second;
 }
 
 void ReadyQueue::relink(const std::vector<QueueNode*>& entries) noexcept {
@@ -40,15 +53,21 @@ std::shared_ptr<ReadyQueue::Popped> ReadyQueue::pop(std::size_t index) {
     throw;
   }
   all.erase(all.begin() + static_cast<std::ptrdiff_t>(index));
+  if (index < placed_) --placed_;
   relink(all);
   return popped;
 }
 
 void ReadyQueue::insert(std::size_t index, QueueNode& entry) {
   auto all = entries();
-  if (is_idle()) return push(entry);
-  all.insert(all.begin() + static_cast<std::ptrdiff_t>(std::min(index, all.size())), &entry);
-  relink(all);
+  index = std::min(index, all.size());
+  if (is_idle()) {
+    push(entry);
+  } else {
+    all.insert(all.begin() + static_cast<std::ptrdiff_t>(index), &entry);
+    relink(all);
+  }
+  placed_ = std::max(placed_, index) + 1;
 }
 
 void ReadyQueue::rotate(std::ptrdiff_t n) {
@@ -56,6 +75,7 @@ void ReadyQueue::rotate(std::ptrdiff_t n) {
   if (all.empty()) return;
   const auto size = static_cast<std::ptrdiff_t>(all.size());
   std::rotate(all.begin(), all.begin() + (size - n % size) % size, all.end());
+  placed_ = all.size();
   relink(all);
 }
 
@@ -75,8 +95,10 @@ void ReadyQueue::drain() {
   } turn{*this};
   const Here here(*this, nullptr);
   for (auto left = entries().size(); left > 0 && first_; --left) {
+    if (priorities_) entries();
     QueueNode* const entry = first_;
     first_ = entry->next_in_queue;
+    if (placed_ > 0) --placed_;
     const CurrentWorker current(entry->worker);
     entry->run();
   }

@@ -35,8 +35,10 @@ void task_reinsert(const AnyTask& task, std::ptrdiff_t position) {
 
 asio::awaitable<void> task_switch(AnyTask task, std::optional<std::ptrdiff_t> insert_position) {
   task_reinsert(task, 0);
-  const auto end = static_cast<std::ptrdiff_t>(SchedulingContext::current().ready_len());
-  co_await sleep_insert(insert_position.value_or(end));
+  if (insert_position)
+    co_await sleep_insert(*insert_position);
+  else
+    co_await this_task::yield();
 }
 
 bool task_is_runnable(const AnyTask& task, SchedulingContext& context) {

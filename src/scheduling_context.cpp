@@ -22,7 +22,8 @@ std::size_t insertion_index(std::ptrdiff_t position, std::size_t size) {
 
 // In this order: the queue and the clock are there until the io_context has destroyed everything.
 struct SchedulingContext::Impl {
-  explicit Impl(const SchedulingOptions& options) : clock(options.virtual_time) {
+  explicit Impl(const SchedulingOptions& options)
+      : ready(options.order == ReadyOrder::priority ? &priorities : nullptr), clock(options.virtual_time) {
     plain.queue = &ready;
     auto& service = detail::ContextService::of(static_cast<asio::execution_context&>(context));
     service.set_single_threaded();
@@ -37,6 +38,7 @@ struct SchedulingContext::Impl {
   }
   ~Impl() { tasks->close(); }
 
+  detail::Priorities priorities;
   detail::ReadyQueue ready;
   detail::ContextClock clock;
   detail::Worker plain;  // on whose behalf the context's own executor runs things: nobody's
@@ -62,6 +64,8 @@ SchedulingContext& SchedulingContext::current() {
 }
 
 detail::Engine& SchedulingContext::free_tasks() noexcept { return *impl_->tasks; }
+
+detail::Priorities& SchedulingContext::priorities() noexcept { return impl_->priorities; }
 
 // ---- running
 
@@ -170,7 +174,8 @@ void SchedulingContext::ready_insert(std::ptrdiff_t position, ReadyHandle handle
 }
 
 void SchedulingContext::ready_append(ReadyHandle handle) {
-  ready_insert(static_cast<std::ptrdiff_t>(ready_len()), std::move(handle));
+  if (!handle) detail::throw_error(errc::invalid_argument, "ready_append(): the handle is empty");
+  impl_->ready.push(*handle.popped_->release());
 }
 
 void SchedulingContext::ready_rotate(std::ptrdiff_t n) { impl_->ready.rotate(n); }

@@ -1,5 +1,7 @@
 #include "coroexec/detail/wait_list.hpp"
 
+#include "coroexec/detail/task_base.hpp"
+
 namespace coroexec::detail {
 
 void WaitList::park(WaitNode& node, Condition ready) {
@@ -10,6 +12,11 @@ void WaitList::park(WaitNode& node, Condition ready) {
   }
   node.service_.remove(node);
   node.post();
+}
+
+void WaitList::append_jobs(std::vector<Ref<TaskBase>>& jobs) const {
+  for (auto* node = nodes_.front(); node; node = nodes_.next(*node))
+    if (node->worker && node->worker->job) jobs.emplace_back(node->worker->job);
 }
 
 void WaitList::link(WaitNode& node) noexcept {

@@ -17,6 +17,7 @@
 #include "coroexec/oob_data.hpp"
 #include "coroexec/options.hpp"
 #include "coroexec/outcome.hpp"
+#include "coroexec/priority.hpp"
 #include "coroexec/run.hpp"
 #include "coroexec/scheduling.hpp"
 #include "coroexec/scheduling_context.hpp"

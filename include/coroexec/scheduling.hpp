@@ -13,6 +13,7 @@
 #include "coroexec/detail/submit.hpp"
 #include "coroexec/run.hpp"
 #include "coroexec/scheduling_context.hpp"
+#include "coroexec/this_task.hpp"
 
 namespace coroexec {
 
@@ -49,7 +50,7 @@ template <class T>
 asio::awaitable<Task<T>> start_and_yield(SchedulingContext& context,
                                          Ref<ResultJob<T, asio::any_io_executor>> job) {
   context.free_tasks().start_task(*job);
-  co_await sleep_insert(static_cast<std::ptrdiff_t>(context.ready_len()));
+  co_await this_task::yield();
   co_return TaskAccess::make(std::move(job));
 }
 

@@ -29,10 +29,13 @@
 namespace coroexec {
 
 // Options stay trivially destructible: GCC 12 destroys other temporaries in a co_await twice.
+enum class ReadyOrder : std::uint8_t { fifo, priority };  // priority.hpp
+
 struct SchedulingOptions {
   // Time that stands still while anything is ready, then jumps to the next wake-up. It starts at
   // steady_clock's zero.
   bool virtual_time = false;
+  ReadyOrder order = ReadyOrder::fifo;
 };
 
 // An entry of the ready queue, as read from it: it names its place until it runs or is taken out.
@@ -196,6 +199,7 @@ class COROEXEC_DECL SchedulingContext {
 
   // The library's own way in.
   detail::Engine& free_tasks() noexcept;
+  detail::Priorities& priorities() noexcept;
   void insert(std::ptrdiff_t position, detail::QueueNode& entry);
   bool has_popped(const AnyTask& task) const noexcept;
   std::vector<AnyTask> unfinished_tasks() const;

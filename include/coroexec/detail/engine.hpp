@@ -98,6 +98,8 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   std::string label() const;            // "executor 'name'"
   std::string still_running() const;    // "job 3 'a', job 7" for error texts
   std::string name_of(const WaitList& list) const;     // "job 3 'a' of executor"; empty: not of ours
+  Ref<TaskBase> parent() const noexcept;  // the job in which the engine was made
+  std::vector<Ref<TaskBase>> jobs_waiting_for(const TaskBase& job) const;
   bool has_blocked(const TaskBase& job) const;         // it waits for what only this engine can give
   void append_jobs(std::vector<Ref<TaskBase>>& jobs) const;  // all that are not done
 
@@ -211,7 +213,6 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   void detach_if_over() noexcept;
   void retire_failed() noexcept;
   void ring() noexcept override;
-  Ref<TaskBase> parent() const noexcept;
   void want_timer_locked(Time time) noexcept;
   void deliver_cancels() noexcept;
   void recycle(Worker& worker) noexcept;

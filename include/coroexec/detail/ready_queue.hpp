@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "coroexec/detail/priorities.hpp"
 #include "coroexec/detail/run_queue.hpp"
 
 namespace coroexec::detail {
@@ -18,7 +19,8 @@ COROEXEC_DECL TaskBase* job_of(const QueueNode& entry) noexcept;
 // call looks at the whole queue.
 class COROEXEC_DECL ReadyQueue final : public RunQueue {
  public:
-  ReadyQueue() noexcept;
+  // In the order of priorities, or, with null, in that of their coming.
+  explicit ReadyQueue(const Priorities* priorities) noexcept;
   void base(asio::any_io_executor executor) noexcept { base_ = std::move(executor); }
   const asio::any_io_executor& base() const noexcept override { return base_; }
 
@@ -39,7 +41,7 @@ class COROEXEC_DECL ReadyQueue final : public RunQueue {
     QueueNode* entry_;
   };
 
-  std::vector<QueueNode*> entries();  // the one that runs next first
+  std::vector<QueueNode*> entries();  // as they will run
   std::shared_ptr<Popped> pop(std::size_t index);
   void insert(std::size_t index, QueueNode& entry);
   void rotate(std::ptrdiff_t n);  // to the right
@@ -50,8 +52,11 @@ class COROEXEC_DECL ReadyQueue final : public RunQueue {
  private:
   void drain() override;
   void schedule(bool may_run_now) override;
+  void sort(std::vector<QueueNode*>& entries) const;
   void relink(const std::vector<QueueNode*>& entries) noexcept;
 
+  const Priorities* const priorities_;
+  std::size_t placed_ = 0;      // so many at the front are where somebody put them, whatever their priority
   asio::any_io_executor base_;  // the context's own, which leads here
   std::vector<std::weak_ptr<Popped>> popped_;
 };

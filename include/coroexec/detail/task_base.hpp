@@ -13,6 +13,7 @@
 #include "coroexec/detail/deadline_heap.hpp"
 #include "coroexec/detail/intrusive_list.hpp"
 #include "coroexec/detail/optional_mutex.hpp"
+#include "coroexec/detail/priorities.hpp"
 #include "coroexec/detail/wait_list.hpp"
 #include "coroexec/options.hpp"
 
@@ -92,6 +93,7 @@ class COROEXEC_DECL TaskBase : public PooledObject {
   std::atomic<CancelReason> cancel_reason{CancelReason::none};  // written under the mutex
   std::uint32_t heap_index = no_deadline;           // mutex
   bool counted_as_blocked = false;                  // scratch of the deadlock check; mutex
+  std::int16_t priority = unset_priority;           // in a SchedulingContext; of the context's thread
 
  private:
   Engine* engine_;              // counted

@@ -18,6 +18,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 #include <mutex>
+#include <vector>
 
 #include "coroexec/detail/block_pool.hpp"
 #include "coroexec/detail/context_service.hpp"
@@ -87,7 +88,8 @@ class COROEXEC_DECL WaitList {
     IntrusiveList<WaitNode, &WaitNode::in_list_> nodes_;
   };
 
-  // Both need the owner's lock.
+  // All need the owner's lock.
+  void append_jobs(std::vector<Ref<TaskBase>>& jobs) const;  // of those who wait here
   bool empty() const noexcept { return nodes_.empty(); }
   Taken take_all() noexcept {
     Taken taken;
