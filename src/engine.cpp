@@ -81,6 +81,16 @@ bool single_threaded(const asio::any_io_executor& executor, Threading threading)
   return false;
 }
 
+// What is part of a job on a strand is on that strand, too; unless the caller is not there now: it may
+// go on elsewhere after an operation with another executor bound to it.
+bool single_threaded(const asio::any_io_executor& executor, const EngineConfig& config) {
+  if (config.part_of_caller)
+    if (auto* job_executor = executor.target<JobExecutor>())
+      if (current_worker() == &job_executor->worker() && job_executor->queue().running_here())
+        return true;
+  return single_threaded(executor, config.threading);
+}
+
 void EngineConfig::check() const {
   const std::string who = std::string(kind) + (name.empty() ? "" : " '" + std::string(name) + "'");
   const auto refuse = [&](const std::string& what) {
@@ -101,6 +111,9 @@ Engine::Engine(const EngineConfig& config, bool threads, ContextService& service
       rate_(config.max_per_second, config.burst),
       timeout_(config.timeout),
       policy_(config.policy),
+      part_of_caller_(config.part_of_caller),
+      first_success_(config.first_success),
+      all_errors_(config.all_errors),
       name_(config.name),
       kind_(config.kind) {
   if (auto* worker = current_worker(); worker && worker->job) parent_ = Ref<TaskBase>(worker->job);
@@ -435,7 +448,10 @@ void Engine::finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects&
   if (state == TaskState::cancelled && job.cancel_reason == CancelReason::deadline)
     job.error_ = timeout_error([&] { return job.label(); }, job.timeout_);
   settle_locked(job, state, effects);
-  if (state != TaskState::succeeded) apply_policy_locked(job, state, effects);
+  if (state != TaskState::succeeded) return apply_policy_locked(job, state, effects);
+  if (!first_success_ || winner_ != 0) return;
+  winner_ = job.id();
+  stop_locked(CancelReason::scope, effects);
 }
 
 // The error is recorded first and the siblings cancelled second, or it would not be the first.
@@ -444,6 +460,7 @@ void Engine::apply_policy_locked(TaskBase& job, TaskState state, Effects& effect
   const bool asked_by_user = state == TaskState::cancelled && job.cancel_reason == CancelReason::handle;
   if (job.is_body) {
     if (state == TaskState::failed || asked_by_user) {
+      if (all_errors_) record_locked(job);
       if (!first_error_) first_error_ = job.error_;
       stop_locked(CancelReason::scope, effects);
     }
@@ -489,6 +506,7 @@ void Engine::after_change_locked(Effects& effects) noexcept {
 // be able to return. While a body runs, its scope is waited for anyway, and on a ready queue nothing
 // parked counts.
 void Engine::retire_if_idle_locked(Effects& effects) noexcept {
+  if (part_of_caller_) return;  // so is this one
   if (scope_over_locked() && !idle_.empty() && !retire_posted_ && service_ && !service_->has_ready_queue())
     retire_posted_ = effects.retire = true;
 }
@@ -865,6 +883,11 @@ std::uint64_t Engine::executed() const {
   return executed_;
 }
 
+std::uint64_t Engine::winner() const {
+  std::lock_guard lock(mutex_);
+  return winner_;
+}
+
 std::string Engine::label() const {
   return std::string(kind_) + (name_.empty() ? "" : " '" + name_ + "'");
 }
@@ -880,9 +903,9 @@ std::string Engine::still_running() const {
 
 std::exception_ptr Engine::take_error() {
   std::lock_guard lock(mutex_);
-  if (error_taken_) return nullptr;
+  if (error_taken_ || winner_ != 0) return nullptr;
   std::exception_ptr error = first_error_;
-  if (!error && policy_ == ErrorPolicy::collect && !errors_.empty())
+  if (!errors_.empty() && (all_errors_ || (!error && policy_ == ErrorPolicy::collect)))
     error = std::make_exception_ptr(TaskGroupError(errors_));
   error_taken_ = error != nullptr;
   return error;

@@ -34,7 +34,8 @@ std::string_view TaskBase::name() const noexcept {
 }
 
 std::string TaskBase::label() const {
-  return "job " + std::to_string(id_) + (name_ ? " '" + std::string(name()) + "'" : "");
+  const std::string quoted = name_ ? " '" + std::string(name()) + "'" : "";
+  return engine_->part_of_caller() ? "operation" + quoted : "job " + std::to_string(id_) + quoted;
 }
 
 void TaskBase::check_done() const {

@@ -7,13 +7,25 @@ detail::TaskBase* detail::current_job() noexcept {
   return worker ? worker->job : nullptr;
 }
 
+namespace {
+
+// An operation is part of the job that awaits it.
+detail::Ref<detail::TaskBase> named_job() noexcept {
+  detail::Ref<detail::TaskBase> job(detail::current_job());
+  while (job && job->engine().part_of_caller()) job = job->engine().parent();
+  return job;
+}
+
+}  // namespace
+
+// The view is of a name that lives as long as the job runs.
 std::string_view this_task::name() noexcept {
-  auto* job = detail::current_job();
+  const auto job = named_job();
   return job ? job->name() : std::string_view();
 }
 
 std::uint64_t this_task::id() noexcept {
-  auto* job = detail::current_job();
+  const auto job = named_job();
   return job ? job->id() : 0;
 }
 

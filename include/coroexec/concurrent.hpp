@@ -56,10 +56,6 @@ class COROEXEC_DECL ConcurrentExecutionError : public ConcurrentError {
   ~ConcurrentExecutionError() override;
 };
 
-// The second form's tag: errors come as elements.
-struct yield_exceptions_t {};
-inline constexpr yield_exceptions_t yield_exceptions{};
-
 namespace detail {
 
 COROEXEC_DECL EngineConfig concurrent_config(const ConcurrentOptions& options);

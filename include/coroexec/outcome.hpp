@@ -36,6 +36,10 @@ asio::awaitable<Outcome<T>, Ex> as_outcome(asio::awaitable<T, Ex> operation) {
   co_return Outcome<T>{std::move(error)};
 }
 
+// Errors as elements: for concurrent and gather.
+struct yield_exceptions_t {};
+inline constexpr yield_exceptions_t yield_exceptions{};
+
 // How AioPool::map gives each element: asyncio-pool's getres flags.
 namespace getres {
 struct flat_t {};  // Outcome<T>: a value or the error (the default)

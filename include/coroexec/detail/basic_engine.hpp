@@ -59,7 +59,7 @@ class BasicEngine final : public Engine {
 
   // Runs `body` on `owner` as a child of the scope, waits for it and for every job, whatever happens
   // meanwhile, and rethrows the scope's error. Only a cancel of the caller cancels the scope.
-  // A shielded scope is not cancelled even by that.
+  // A shielded scope is not cancelled even by that. Without a body it waits for the jobs alone.
   awaitable<void> run_scope(Ref<Job<Ex>> body, Ex owner, bool shielded = false);
   // Starts the body alone; its end is told to its sink.
   void run_body(Job<Ex>& body, const Ex& owner);
@@ -79,8 +79,8 @@ class BasicEngine final : public Engine {
   using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Ex>;
 
   BasicEngine(const Ex& executor, const EngineConfig& config)
-      : Engine(config, !single_threaded(executor, config.threading), ContextService::of(executor)),
-        executor_(base_executor(executor)) {
+      : Engine(config, !single_threaded(executor, config), ContextService::of(executor)),
+        executor_(config.part_of_caller ? executor : base_executor(executor)) {
     if (own_queues && !threads()) queue_ = &service_->acquire_queue(*executor_);
   }
 

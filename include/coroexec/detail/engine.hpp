@@ -37,6 +37,11 @@ struct EngineConfig {
   Threading threading = Threading::automatic;
   std::string_view kind = "executor";  // for error texts
   std::string_view name = {};
+  // Its jobs are parts of the caller's own job: they run on the caller's executor, one after the
+  // other where that is serial, and answer to the caller's name. The caller waits in run_scope().
+  bool part_of_caller = false;
+  bool first_success = false;  // a job's success stops the others and is the scope's end
+  bool all_errors = false;     // the scope throws all of its errors together
 
   // Throws invalid-argument with a sentence that names the option.
   COROEXEC_DECL void check() const;
@@ -44,6 +49,7 @@ struct EngineConfig {
 
 // Does only one thread run what `executor` runs, as far as can be told?
 COROEXEC_DECL bool single_threaded(const asio::any_io_executor& executor, Threading threading);
+COROEXEC_DECL bool single_threaded(const asio::any_io_executor& executor, const EngineConfig& config);
 
 // Has a cancel been asked for of the job in which the caller runs, whether it has got there or not?
 COROEXEC_DECL bool caller_is_cancelled() noexcept;
@@ -107,6 +113,9 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   std::exception_ptr take_error();
   std::uint64_t cancelled_count() const;
   std::uint64_t executed() const;  // jobs that started and ended
+  std::uint64_t winner() const;    // the job whose success stopped the others; 0: none
+  bool part_of_caller() const noexcept { return part_of_caller_; }
+  Ref<TaskBase> parent() const noexcept;  // the job in which the engine was made
 
   // A wait that only this engine can end, made by one of its own jobs, for as long as the object
   // lives. The last job that could move gets a would-deadlock error instead. `over`, asked under the
@@ -226,6 +235,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   Time armed_ = Time::max();
   std::chrono::nanoseconds timeout_;
   const ErrorPolicy policy_;
+  const bool part_of_caller_, first_success_, all_errors_;
 
   IntrusiveList<TaskBase, &TaskBase::link> queued_;
   IntrusiveList<Worker, &Worker::link> idle_;
@@ -247,11 +257,12 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   std::vector<TaskError> errors_;
   std::exception_ptr first_error_;
   bool error_taken_ = false;
+  std::uint64_t winner_ = 0;
   std::uint64_t succeeded_ = 0, failed_ = 0, cancelled_ = 0, executed_ = 0;
   std::atomic<std::uint64_t> last_id_{0};
   std::string name_;
   std::string_view kind_;
-  Ref<TaskBase> parent_;  // the job in which the engine was made
+  Ref<TaskBase> parent_;
 };
 
 }  // namespace coroexec::detail

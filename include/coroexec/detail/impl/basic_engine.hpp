@@ -313,7 +313,7 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::run_scope(Ref<Job<Ex>> body, Ex owner
   } closer{*this};
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
-  run_body(*body, owner);
+  if (body) run_body(*body, owner);
   const auto ready = [this] { return scope_over_locked(); };
   bool cancelled = false;
   while (!co_await wait_until<Ex>(scope_end(), mutex(), Condition(ready))) {
@@ -323,8 +323,9 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::run_scope(Ref<Job<Ex>> body, Ex owner
   }
   co_await asio::this_coro::throw_if_cancelled(throws);
   if (auto error = take_error()) std::rethrow_exception(error);
+  if (winner() != 0) co_return;
   if (cancelled && cancelled_count() > 0) throw_cancelled();
-  body->check_result();
+  if (body) body->check_result();
 }
 
 }  // namespace coroexec::detail
