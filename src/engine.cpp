@@ -81,14 +81,11 @@ bool single_threaded(const asio::any_io_executor& executor, Threading threading)
   return false;
 }
 
-// What is part of a job on a strand is on that strand, too; unless the caller is not there now: it may
-// go on elsewhere after an operation with another executor bound to it.
-bool single_threaded(const asio::any_io_executor& executor, const EngineConfig& config) {
-  if (config.part_of_caller)
-    if (auto* job_executor = executor.target<JobExecutor>())
-      if (current_worker() == &job_executor->worker() && job_executor->queue().running_here())
-        return true;
-  return single_threaded(executor, config.threading);
+// It may be elsewhere after an operation with another executor bound to it.
+RunQueue* own_queue_of_caller(const asio::any_io_executor& executor) noexcept {
+  auto* job_executor = executor.target<JobExecutor>();
+  if (!job_executor || current_worker() != &job_executor->worker()) return nullptr;
+  return job_executor->queue().running_here() ? &job_executor->queue() : nullptr;
 }
 
 void EngineConfig::check() const {
@@ -103,8 +100,10 @@ void EngineConfig::check() const {
   if (timeout < std::chrono::nanoseconds::zero()) refuse("timeout must not be negative");
 }
 
-Engine::Engine(const EngineConfig& config, bool threads, ContextService& service)
+Engine::Engine(const EngineConfig& config, bool threads, RunQueue* borrowed, ContextService& service)
     : service_(&service),
+      queue_(borrowed),
+      queue_is_borrowed_(borrowed),
       admission_(config.max_active, chosen_backlog(config)),
       references_(threads),
       mutex_(threads),
@@ -136,7 +135,7 @@ void Engine::detach_if_over() noexcept {
   }
   forget_user_code();
   service->remove(*this);
-  if (queue) service->release_queue(*queue);
+  if (queue && !queue_is_borrowed_) service->release_queue(*queue);
 }
 
 std::uint64_t Engine::next_id() noexcept {
@@ -351,7 +350,7 @@ TaskBase* Engine::advance(Worker& worker) noexcept {
 
 bool Engine::worker_may_go(Worker& worker) const noexcept {
   std::lock_guard lock(mutex_);
-  return worker.is_body || phase_ == Phase::closed;
+  return worker.is_body || phase_ == Phase::closed || (part_of_caller_ && scope_over_locked());
 }
 
 void Engine::park(Worker& worker, QueueNode& handler) noexcept {

@@ -79,9 +79,16 @@ class BasicEngine final : public Engine {
   using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Ex>;
 
   BasicEngine(const Ex& executor, const EngineConfig& config)
-      : Engine(config, !single_threaded(executor, config), ContextService::of(executor)),
+      : BasicEngine(executor, config, config.part_of_caller ? borrowed_queue(executor) : nullptr) {}
+  BasicEngine(const Ex& executor, const EngineConfig& config, RunQueue* borrowed)
+      : Engine(config, !borrowed && !single_threaded(executor, config.threading), borrowed,
+               ContextService::of(executor)),
         executor_(config.part_of_caller ? executor : base_executor(executor)) {
-    if (own_queues && !threads()) queue_ = &service_->acquire_queue(*executor_);
+    if (own_queues && !threads() && !queue_) queue_ = &service_->acquire_queue(*executor_);
+  }
+  static RunQueue* borrowed_queue([[maybe_unused]] const Ex& executor) noexcept {
+    if constexpr (own_queues) return own_queue_of_caller(executor);
+    return nullptr;
   }
 
   // The completion handler of a worker's coroutine. It goes when all else of the coroutine is gone,

@@ -49,7 +49,9 @@ struct EngineConfig {
 
 // Does only one thread run what `executor` runs, as far as can be told?
 COROEXEC_DECL bool single_threaded(const asio::any_io_executor& executor, Threading threading);
-COROEXEC_DECL bool single_threaded(const asio::any_io_executor& executor, const EngineConfig& config);
+// The queue of the job that `executor` belongs to, if the caller is in it now: what is part of the job
+// may use it, and has no more than one thread. Null if it cannot.
+COROEXEC_DECL RunQueue* own_queue_of_caller(const asio::any_io_executor& executor) noexcept;
 
 // Has a cancel been asked for of the job in which the caller runs, whether it has got there or not?
 COROEXEC_DECL bool caller_is_cancelled() noexcept;
@@ -165,7 +167,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   void on_retire() noexcept;
 
  protected:
-  Engine(const EngineConfig& config, bool threads, ContextService& service);
+  Engine(const EngineConfig& config, bool threads, RunQueue* borrowed, ContextService& service);
   virtual ~Engine();
 
   // What needs the executor's type. All are called without the lock, but for the timer's and what is named so.
@@ -191,6 +193,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
 
   ContextService* service_;
   RunQueue* queue_ = nullptr;  // shared by all workers where one thread runs the context
+  const bool queue_is_borrowed_;
   Admission admission_;
   Phase phase_ = Phase::open;
 
