@@ -176,6 +176,17 @@ void Engine::submit_nowait(TaskBase& job) {
   effects.carry_out(*this);
 }
 
+bool Engine::submit_if_open(TaskBase& job) {
+  Effects effects;
+  {
+    std::lock_guard lock(mutex_);
+    if (phase_ != Phase::open) return false;
+    enqueue_locked(job, effects);
+  }
+  effects.carry_out(*this);
+  return true;
+}
+
 bool Engine::try_submit(TaskBase& job) {
   Effects effects;
   {

@@ -12,6 +12,7 @@
 #include "coroexec/coroutine_executor.hpp"
 #include "coroexec/this_task.hpp"
 #include "event.hpp"
+#include "stubborn.hpp"
 #include "test_objects.hpp"
 
 namespace coroexec::test {
@@ -25,16 +26,6 @@ awaitable<int> give(int value, Event& when) {
 awaitable<void> fail(std::string text) {
   throw std::runtime_error(text);
   co_return;
-}
-
-// Waits; when it is cancelled, cleans up with awaits and says so, and then ends with `end`, or as cancelled.
-awaitable<void> wait_and_clean_up(Event& event, std::atomic<int>& cleaned_up, std::exception_ptr end = {}) {
-  const auto error = co_await error_of(event.wait());
-  if (!error) co_return;
-  co_await this_task::uncancel();
-  for (int i = 0; i < 5; ++i) co_await this_task::yield();
-  ++cleaned_up;
-  std::rethrow_exception(end ? end : error);
 }
 
 // EAGER-16
@@ -100,11 +91,13 @@ CORO_TEST_EVERYWHERE(Gather, takes_ranges_of_every_kind) {
 }
 
 CORO_TEST_EVERYWHERE(Gather, the_first_error_cancels_the_others_which_are_joined) {
-  Event never(home);
-  std::atomic<int> cleaned_up = 0;
-  const auto error = co_await error_of(gather(wait_and_clean_up(never, cleaned_up),
-                                              wait_and_clean_up(never, cleaned_up), fail("broken")));
-  EXPECT_EQ(cleaned_up, 2);
+  Stubborn s(home);
+  const auto fails = [&]() -> awaitable<void> {
+    co_await until([&] { return s.waiting == 2; });
+    throw std::runtime_error("broken");
+  };
+  const auto error = co_await error_of(gather(s(), fails(), s()));
+  EXPECT_EQ(s.cleaned_up, 2);
   EXPECT_TRUE(is_a<std::runtime_error>(error));
   EXPECT_TRUE(says(error, "broken"));
   // Cancelled was not the caller.
@@ -132,13 +125,14 @@ CORO_TEST(Gather, what_has_not_started_when_an_error_comes_never_does) {
 }
 
 CORO_TEST_EVERYWHERE(Gather, every_error_can_be_had) {
-  Event never(home);
-  std::atomic<int> cleaned_up = 0;
+  Stubborn s(home);
   const auto second = std::make_exception_ptr(std::logic_error("clean-up failed"));
-  const auto error = co_await error_of(gather(all_errors, wait_and_clean_up(never, cleaned_up),
-                                              wait_and_clean_up(never, cleaned_up, second),
-                                              fail("broken")));
-  EXPECT_EQ(cleaned_up, 2);
+  const auto fails = [&]() -> awaitable<void> {
+    co_await until([&] { return s.waiting == 2; });
+    throw std::runtime_error("broken");
+  };
+  const auto error = co_await error_of(gather(all_errors, s(), s.fails(second), fails()));
+  EXPECT_EQ(s.cleaned_up, 2);
   EXPECT_TRUE(says(error, "2 jobs failed, the first was job 3: broken"));
   try {
     if (error) std::rethrow_exception(error);
@@ -187,15 +181,14 @@ CORO_TEST_EVERYWHERE(Gather, outcomes_have_errors_in_their_places_and_nobody_is_
 }
 
 CORO_TEST_EVERYWHERE(Gather, an_operation_that_throws_operation_aborted_unasked_has_failed) {
-  Event never(home);
-  std::atomic<int> cleaned_up = 0;
-  const auto gives_up = []() -> awaitable<void> {
+  Stubborn s(home);
+  const auto gives_up = [&]() -> awaitable<void> {
+    co_await until([&] { return s.waiting == 1; });
     throw boost::system::system_error(asio::error::operation_aborted, "gave up");
-    co_return;
   };
-  const auto error = co_await error_of(gather(all_errors, wait_and_clean_up(never, cleaned_up), gives_up()));
+  const auto error = co_await error_of(gather(all_errors, s(), gives_up()));
   EXPECT_TRUE(is_a<TaskGroupError>(error));
-  EXPECT_EQ(cleaned_up, 1);
+  EXPECT_EQ(s.cleaned_up, 1);
 }
 
 }  // namespace

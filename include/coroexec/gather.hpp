@@ -69,7 +69,7 @@ asio::awaitable<std::vector<gathered<Form, T, Ex>>, Ex> gather_range(R range) {
   const Ex executor = co_await asio::this_coro::executor;
   Operations<Ex> operations(executor, Form::config());
   std::vector<Operation<T, Ex>> started;
-  start_range(operations, std::move(range), started);
+  start_range(operations, range, started);
   co_await Form::join(operations);
   std::vector<gathered<Form, T, Ex>> results;
   results.reserve(started.size());

@@ -72,7 +72,7 @@ asio::awaitable<RangeRaceResult<void_to_monostate<T>>, Ex> race_range(R range) {
   const Ex executor = co_await asio::this_coro::executor;
   Operations<Ex> operations(executor, race_config());
   std::vector<Operation<T, Ex>> started;
-  start_range(operations, std::move(range), started);
+  start_range(operations, range, started);
   if (started.empty()) throw_nothing_to_race();
   co_await operations.join();
   const std::size_t index = operations.winner() - 1;

@@ -77,9 +77,11 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
     if (references_.remove()) delete this;
   }
 
-  // Handing in. All three throw `closed` once the engine takes no more jobs.
+  // Handing in. All but submit_if_open() throw `closed` once the engine takes no more jobs.
   void submit_nowait(TaskBase& job);
   bool try_submit(TaskBase& job);  // false: no room now
+  // Without an error when it takes no more: false, and the job never starts.
+  bool submit_if_open(TaskBase& job);
   // True: accepted. False: the caller is counted as waiting until end_wait().
   bool submit_or_wait(TaskBase& job);
   // The end of such a wait, with a reservation or without. True: `job` has been accepted.

@@ -34,7 +34,8 @@ class Operations {
   Operation<T, Ex> add(asio::awaitable<T, Ex>&& operation, const TaskOptions& options = {}) {
     return make_job<Ex>(*engine_, options, AwaitableCall<T, Ex>(std::move(operation)));
   }
-  void start(TaskBase& operation) { engine_->submit_nowait(operation); }
+  // One that ends at once, on another thread, may have decided the matter already.
+  void start(TaskBase& operation) { engine_->submit_if_open(operation); }
 
   // Until all have ended. Throws what the engine's policy says, and operation_aborted if the caller was
   // cancelled and one of them ended with that.
@@ -74,9 +75,10 @@ using range_result = typename operation_range<R>::element::result;
 template <class R>
 using range_executor = typename operation_range<R>::element::executor;
 
-// Adds and starts all of a range. If it throws in the middle, none has been started.
+// Adds and starts all of a range. If it throws in the middle, none has been started. The range must live
+// as long as the operations: a view may hold the closure whose coroutines they are.
 template <class R, class T, class Ex>
-void start_range(Operations<Ex>& operations, R range, std::vector<Operation<T, Ex>>& started) {
+void start_range(Operations<Ex>& operations, R& range, std::vector<Operation<T, Ex>>& started) {
   typename unwrap_reference<R>::type& elements = range;
   // An awaitable can be awaited once: it is moved out of a range that is only referred to as well.
   for (auto&& element : elements) started.push_back(operations.add(std::move(element)));
