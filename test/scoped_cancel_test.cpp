@@ -49,7 +49,7 @@ CORO_TEST_EVERYWHERE(ScopedCancel, leaves_alone_what_is_done_released_or_moved_o
   ScopedCancel<Task<int>> outer = [&] {
     ScopedCancel inner(executor.submit_nowait(gives, 2));
     moved = *inner;
-    return std::move(inner);
+    return inner;
   }();
   go_on.set();
   co_await executor.join();

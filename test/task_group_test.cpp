@@ -234,7 +234,9 @@ CORO_TEST_EVERYWHERE(TaskGroup, an_error_after_started_is_the_groups) {
     std::string value;
     const auto body = [&](TaskGroup& group) -> awaitable<void> { value = co_await group.start<std::string>(fails); };
     EXPECT_TRUE(says(co_await error_of(with_task_group({.threading = options().threading}, body)), "broken"));
-    if (one_thread()) EXPECT_EQ(value, "listening");  // elsewhere the body may be cancelled before it hears of it
+    if (one_thread()) {  // elsewhere the body may be cancelled before it hears of it
+      EXPECT_EQ(value, "listening");
+    }
   }
 }
 
@@ -297,10 +299,7 @@ CORO_TEST_EVERYWHERE(TaskGroup, a_cancelled_start_takes_its_task_along) {
       EXPECT_EQ(co_await group.start_soon(nothing).get(), 7) << "the group goes on";
     };
     co_await with_task_group({.threading = options().threading}, body);
-    if (fails)
-      EXPECT_TRUE(says(ended_with, "lost data"));
-    else
-      EXPECT_TRUE(is_cancelled(ended_with));
+    EXPECT_TRUE(fails ? says(ended_with, "lost data") : is_cancelled(ended_with));
   }
 }
 
