@@ -19,6 +19,7 @@ struct Engine::Effects {
   Worker* start = nullptr;
   Worker* resume = nullptr;
   QueueNode* handler = nullptr;  // of `resume`
+  std::exception_ptr unused;     // an interruption that came to nothing: destroyed without the lock
   bool admits = false;
   bool cancels = false;
   bool retire = false;
@@ -347,6 +348,7 @@ TaskBase* Engine::advance(Worker& worker) noexcept {
     std::lock_guard lock(mutex_);
     if (worker.woken) worker.woken = wake_pending_ = false;
     if (ended) finish_locked(worker, *ended, aborted, effects);
+    if (ended && worker.interruption) std::swap(effects.unused, worker.interruption);
     next = start_next_locked(worker, effects);
     if (ended && !next) busy_.remove(worker);
     after_change_locked(effects);
@@ -412,6 +414,7 @@ void Engine::worker_gone(Worker& worker) noexcept {
 }
 
 void Engine::recycle(Worker& worker) noexcept {
+  worker.interruption = nullptr;
   ContextService* service = nullptr;
   {
     std::lock_guard lock(mutex_);
@@ -452,9 +455,13 @@ void Engine::finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects&
     body_running_ = false;
   else
     admission_.finished(), ++executed_;
-  const TaskState state = !job.error_ ? TaskState::succeeded
-                          : aborted   ? TaskState::cancelled
-                                      : TaskState::failed;
+  TaskState state = !job.error_ ? TaskState::succeeded
+                    : aborted   ? TaskState::cancelled
+                                : TaskState::failed;
+  if (state == TaskState::cancelled && job.cancel_reason == CancelReason::interruption) {
+    std::swap(job.error_, worker.interruption);
+    state = TaskState::failed;
+  }
   if (state == TaskState::cancelled && job.cancel_reason == CancelReason::deadline)
     job.error_ = timeout_error([&] { return job.label(); }, job.timeout_);
   settle_locked(job, state, effects);
@@ -541,7 +548,8 @@ void Engine::on_retire() noexcept {
 
 bool Engine::request_cancel_locked(TaskBase& job, CancelReason reason, Effects& effects) noexcept {
   if (job.state_.load(std::memory_order_relaxed) != TaskState::running) return false;
-  if (job.cancel_reason.load(std::memory_order_relaxed) == CancelReason::none)
+  const CancelReason before = job.cancel_reason.load(std::memory_order_relaxed);
+  if (before == CancelReason::none || before == CancelReason::interruption)
     job.cancel_reason.store(reason, std::memory_order_relaxed);
   job.cancel_requested.store(true, std::memory_order_relaxed);
   if (!due_.linked(*job.worker_)) due_.push_back(*job.worker_);
@@ -597,6 +605,53 @@ void Engine::cancel_all(CancelReason reason, std::exception_ptr error) {
     stop_locked(reason, effects);
   }
   effects.carry_out(*this);
+}
+
+void Engine::interrupt(TaskBase& job, std::exception_ptr error) {
+  const auto refuse = [&](const char* why) {
+    throw_error(errc::invalid_state, job.label() + " of " + label() + " cannot be interrupted: it " + why);
+  };
+  Effects effects;
+  if (Worker* caller = current_worker(); caller && caller->job == &job) refuse("is the caller");
+  {
+    std::lock_guard lock(mutex_);
+    if (job.done()) refuse("is done");
+    if (job.cancel_requested.load(std::memory_order_relaxed)) refuse("is being cancelled");
+    if (queued_.linked(job)) {
+      queued_.remove(job);
+      admission_.dequeued();
+      job.error_ = std::move(error);
+      settle_locked(job, TaskState::failed, effects);
+      effects.settled.push_back(job);
+      apply_policy_locked(job, TaskState::failed, effects);
+      after_change_locked(effects);
+    } else if (job.worker_) {
+      job.cancel_reason.store(CancelReason::none, std::memory_order_relaxed);
+      request_cancel_locked(job, CancelReason::interruption, effects);
+      std::swap(job.worker_->interruption, error);
+    }
+  }
+  effects.carry_out(*this);
+}
+
+bool Engine::interruption_is_over_locked(const TaskBase& job) const noexcept {
+  return !job.worker_ || !job.worker_->interruption;
+}
+
+std::exception_ptr Engine::take_interruption(TaskBase& job) noexcept {
+  if (job.cancel_reason.load(std::memory_order_relaxed) != CancelReason::interruption) return nullptr;
+  WaitList::Taken told;
+  std::lock_guard lock(mutex_);
+  if (job.cancel_reason.load(std::memory_order_relaxed) != CancelReason::interruption) return nullptr;
+  job.cancel_reason.store(CancelReason::none, std::memory_order_relaxed);
+  job.cancel_requested.store(false, std::memory_order_relaxed);
+  told.append(job.waiters_.take_all());
+  return std::exchange(job.worker_->interruption, nullptr);
+}
+
+std::exception_ptr take_interruption() noexcept {
+  Worker* const worker = current_worker();
+  return worker && worker->job ? worker->job->engine().take_interruption(*worker->job) : nullptr;
 }
 
 std::vector<Ref<TaskBase>> Engine::cancel_jobs() {

@@ -7,6 +7,13 @@ detail::TaskBase* detail::current_job() noexcept {
   return worker ? worker->job : nullptr;
 }
 
+void detail::take_back_cancel() noexcept {
+  auto* job = current_job();
+  if (!job) return;
+  job->cancel_requested.store(false, std::memory_order_relaxed);
+  job->engine().take_interruption(*job);
+}
+
 namespace {
 
 // An operation is part of the job that awaits it.

@@ -28,7 +28,12 @@ asio::awaitable<void, Ex> wait_for_job(Ref<TaskBase> job) {
     throw_error(errc::would_deadlock, job->label() + " of " + engine.label() + " waits for itself");
   Engine::BlockedJob blocked(engine, job->is_done(), job->label());
   const auto ready = [target = job.get()] { return target->done(); };
-  if (!co_await wait_until<Ex>(engine.waiters_of(*job), engine.mutex(), Condition(ready))) throw_cancelled();
+  if (co_await wait_until<Ex>(engine.waiters_of(*job), engine.mutex(), Condition(ready))) co_return;
+  if (auto error = take_interruption()) {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    std::rethrow_exception(std::move(error));
+  }
+  throw_cancelled();
 }
 
 }  // namespace detail

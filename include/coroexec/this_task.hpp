@@ -20,6 +20,7 @@ namespace coroexec {
 namespace detail {
 
 COROEXEC_DECL TaskBase* current_job() noexcept;
+COROEXEC_DECL void take_back_cancel() noexcept;
 
 // A handler on its way to the end of its executor's queue.
 template <class Handler>
@@ -61,7 +62,7 @@ COROEXEC_DECL bool cancel_requested() noexcept;
 // C++ cannot await in a catch block: save the error, leave the block, uncancel, then await.
 // (Task.uncancel; Asio: this_coro::reset_cancellation_state.)
 inline auto uncancel() noexcept {
-  if (auto* job = detail::current_job()) job->cancel_requested.store(false, std::memory_order_relaxed);
+  detail::take_back_cancel();
   return asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
 }
 
@@ -101,13 +102,22 @@ template <class Executor = asio::any_io_executor>
 asio::awaitable<void, Executor> sleep_for(std::chrono::nanoseconds duration) {
   using Clock = std::chrono::steady_clock;
   const Executor executor = co_await asio::this_coro::executor;
+  bool slept = false;
   if (detail::clock_of(executor)) {
-    if (!co_await detail::sleep_until(executor, detail::deadline_in(duration))) detail::throw_cancelled();
-    co_return;
+    slept = co_await detail::sleep_until(executor, detail::deadline_in(duration));
+  } else {
+    asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer(
+        executor, std::chrono::duration_cast<Clock::duration>(duration));
+    boost::system::error_code ec;
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable_t<Executor>(), ec));
+    slept = !ec;
   }
-  asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer(
-      executor, std::chrono::duration_cast<Clock::duration>(duration));
-  co_await timer.async_wait(asio::use_awaitable_t<Executor>());
+  if (slept) co_return;
+  if (auto error = detail::take_interruption()) {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    std::rethrow_exception(std::move(error));
+  }
+  detail::throw_cancelled();
 }
 
 // Runs `operation` to its end even if the caller is cancelled meanwhile; the cancellation is then

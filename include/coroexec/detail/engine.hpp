@@ -53,6 +53,10 @@ COROEXEC_DECL bool single_threaded(const asio::any_io_executor& executor, Thread
 // may use it, and has no more than one thread. Null if it cannot.
 COROEXEC_DECL RunQueue* own_queue_of_caller(const asio::any_io_executor& executor) noexcept;
 
+// At a wait of the library that has been cancelled: what is to be raised instead, or null. If there is
+// something, reset_cancellation_state() must follow.
+COROEXEC_DECL std::exception_ptr take_interruption() noexcept;
+
 // Has a cancel been asked for of the job in which the caller runs, whether it has got there or not?
 COROEXEC_DECL bool caller_is_cancelled() noexcept;
 
@@ -90,6 +94,12 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
 
   bool cancel(TaskBase& job, CancelReason reason = CancelReason::handle);  // false: already done
   void cancel_all(CancelReason reason, std::exception_ptr error);  // and takes no more jobs
+  // Cancels what the job waits for, and has `error` raised in it in place of operation_aborted.
+  // invalid-state if that cannot be.
+  void interrupt(TaskBase& job, std::exception_ptr error);
+  bool interruption_is_over_locked(const TaskBase& job) const noexcept;
+  // What is to be raised in the job now; with it the cancel is taken back. Null: it is a plain cancel.
+  std::exception_ptr take_interruption(TaskBase& job) noexcept;
   // Cancels all jobs of now but the caller's own, and gives them; later ones are still taken.
   std::vector<Ref<TaskBase>> cancel_jobs();
   void cancel_sink(const CompletionSink& sink) noexcept;  // all jobs of one stream

@@ -28,8 +28,8 @@ class Worker;
 template <class Ex>
 class BasicEngine;
 
-// Why a job is to stop. The first reason stays.
-enum class CancelReason : std::uint8_t { none, handle, scope, deadline, dropped };
+// Why a job is to stop. The first reason stays; an interruption gives way to any other.
+enum class CancelReason : std::uint8_t { none, handle, scope, deadline, dropped, interruption };
 
 // Told when a job is done: a stream that wants its results. Called once, on the job's worker or on
 // whoever cancelled it in the queue, without any lock held.

@@ -3,6 +3,7 @@
 
 #include <boost/asio/cancellation_signal.hpp>
 #include <cstdint>
+#include <exception>
 
 #include "coroexec/detail/intrusive_list.hpp"
 #include "coroexec/detail/run_queue.hpp"
@@ -34,6 +35,7 @@ class Worker {
   CancelNode cancel_node;
   static constexpr std::uint32_t jobs_per_turn = 256;
   std::uint32_t turn_left = jobs_per_turn;  // jobs it may yet begin before others get their turn
+  std::exception_ptr interruption;  // to be raised in its job; engine's mutex
   bool cancel_queued = false;
   bool is_body = false;           // runs the scope's body and nothing else
   bool woken = false;             // has been sent for and has not arrived

@@ -324,7 +324,13 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::run_scope(Ref<Job<Ex>> body, Ex owner
   co_await asio::this_coro::throw_if_cancelled(throws);
   if (auto error = take_error()) std::rethrow_exception(error);
   if (winner() != 0) co_return;
-  if (cancelled && cancelled_count() > 0) throw_cancelled();
+  if (cancelled && cancelled_count() > 0) {
+    if (auto interruption = detail::take_interruption()) {
+      co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+      std::rethrow_exception(std::move(interruption));
+    }
+    throw_cancelled();
+  }
   if (body) body->check_result();
 }
 
