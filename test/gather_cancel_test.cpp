@@ -9,6 +9,7 @@
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_future.hpp>
 #include <optional>
+#include <ranges>
 #include <stdexcept>
 #include <vector>
 
@@ -35,7 +36,12 @@ awaitable<std::exception_ptr> cancelled_while(ExecutorOptions options, Stubborn&
   options.suppress_task_errors = true;
   const auto job = [&](awaitable<T> given) -> awaitable<void> {
     ended_with = co_await error_of(std::move(given));
-    const auto next = co_await error_of(this_task::yield());
+    std::exception_ptr next;
+    try {
+      co_await this_task::yield();
+    } catch (...) {
+      next = std::current_exception();
+    }
     EXPECT_TRUE(is_cancelled(next)) << "the cancel stays";
   };
   const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
@@ -232,6 +238,32 @@ CORO_TEST_EVERYWHERE(Operations, may_be_awaited_where_the_caller_is_not_on_its_e
       for (int i = 0; i < 4; ++i) co_await executor.submit(job);
     });
   elsewhere.join();
+}
+
+// A scope inside an operation, whose jobs look for what they are part of, from any thread.
+CORO_TEST_EVERYWHERE(Operations, may_have_scopes_inside) {
+  const auto gives = [](int value) -> awaitable<int> {
+    co_await this_task::yield();
+    co_return value;
+  };
+  const auto inner = [&](CoroutineExecutor& executor) -> awaitable<int> {
+    const auto waits = [&](int value) -> awaitable<int> {
+      const auto task = co_await executor.submit(gives, value);
+      co_return co_await task.get();
+    };
+    int sum = 0;
+    auto values = executor.map(waits, std::views::iota(0, 10));
+    while (auto value = co_await values.next()) sum += *value;
+    co_return sum;
+  };
+  const auto job = [&]() -> awaitable<void> {
+    const auto [one, two] =
+        co_await gather(with_executor(options(), inner), with_timeout(1h, with_executor(options(), inner)));
+    EXPECT_EQ(one + two, 90);
+  };
+  co_await with_executor(options(), [&](CoroutineExecutor& executor) -> awaitable<void> {
+    for (int i = 0; i < 10; ++i) co_await executor.submit(job);
+  });
 }
 
 // A wait for another job that could never end is found through an operation as well.

@@ -81,8 +81,7 @@ class BasicEngine final : public Engine {
   BasicEngine(const Ex& executor, const EngineConfig& config)
       : BasicEngine(executor, config, config.part_of_caller ? borrowed_queue(executor) : nullptr) {}
   BasicEngine(const Ex& executor, const EngineConfig& config, RunQueue* borrowed)
-      : Engine(config, !borrowed && !single_threaded(executor, config.threading), borrowed,
-               ContextService::of(executor)),
+      : Engine(config, !single_threaded(executor, config.threading), borrowed, ContextService::of(executor)),
         executor_(config.part_of_caller ? executor : base_executor(executor)) {
     if (own_queues && !threads() && !queue_) queue_ = &service_->acquire_queue(*executor_);
   }

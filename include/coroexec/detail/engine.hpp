@@ -50,7 +50,7 @@ struct EngineConfig {
 // Does only one thread run what `executor` runs, as far as can be told?
 COROEXEC_DECL bool single_threaded(const asio::any_io_executor& executor, Threading threading);
 // The queue of the job that `executor` belongs to, if the caller is in it now: what is part of the job
-// may use it, and has no more than one thread. Null if it cannot.
+// is queued there as well. Null if it cannot be.
 COROEXEC_DECL RunQueue* own_queue_of_caller(const asio::any_io_executor& executor) noexcept;
 
 // At a wait of the library that has been cancelled: what is to be raised instead, or null. If there is
