@@ -129,7 +129,6 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   std::uint64_t executed() const;  // jobs that started and ended
   std::uint64_t winner() const;    // the job whose success stopped the others; 0: none
   bool part_of_caller() const noexcept { return part_of_caller_; }
-  Ref<TaskBase> parent() const noexcept;  // the job in which the engine was made
 
   // A wait that only this engine can end, made by one of its own jobs, for as long as the object
   // lives. The last job that could move gets a would-deadlock error instead. `over`, asked under the
