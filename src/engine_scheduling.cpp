@@ -53,7 +53,7 @@ std::string Engine::name_of(const WaitList& list) const {
   if (&list == &scope_end_) return "the end of " + label();
   const auto is_of = [&](const TaskBase& job) { return &job.waiters_ == &list; };
   for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker))
-    if (is_of(*worker->job)) return worker->job->label() + " of " + label();
+    if (worker->job && is_of(*worker->job)) return worker->job->label() + " of " + label();
   for (auto* job = queued_.front(); job; job = queued_.next(*job))
     if (is_of(*job)) return job->label() + " of " + label();
   return {};
@@ -78,7 +78,8 @@ bool Engine::has_blocked(const TaskBase& job) const {
 
 void Engine::append_jobs(std::vector<Ref<TaskBase>>& jobs) const {
   std::lock_guard lock(mutex_);
-  for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker)) jobs.emplace_back(worker->job);
+  for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker))
+    if (worker->job) jobs.emplace_back(worker->job);
   for (auto* job = queued_.front(); job; job = queued_.next(*job)) jobs.emplace_back(job);
 }
 
