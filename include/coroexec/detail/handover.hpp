@@ -52,8 +52,8 @@ class COROEXEC_DECL MonitorState final : public PooledObject {
  private:
   friend class Handover;
   friend class ParkedHandler;
-  RefCount references_{
-      true};  // this and the mutex until a coroutine has been started: then as its engine
+  // As if there were several threads, until a coroutine has been started: then as its engine.
+  RefCount references_{true};
   mutable OptionalMutex mutex_{true};
   Handover* active_ = nullptr;  // mutex, as the next
   bool closed_ = false;         // the last one was closed
