@@ -89,10 +89,10 @@ bool ReadyQueue::has_popped(const TaskBase& job) const noexcept {
 // As many entries as there are now, whatever is done to their order meanwhile.
 void ReadyQueue::drain() {
   if (dead_.load(std::memory_order_relaxed)) return;
-  struct Turn {
+  struct Released {
     ReadyQueue& queue;
-    ~Turn() noexcept(false) { queue.release(); }
-  } turn{*this};
+    ~Released() noexcept(false) { queue.release(); }
+  } released{*this};
   const Here here(*this, nullptr);
   for (auto left = entries().size(); left > 0 && first_; --left) {
     if (priorities_) entries();
