@@ -22,11 +22,10 @@ struct Engine::Effects {
   std::exception_ptr unused;     // an interruption that came to nothing: destroyed without the lock
   bool admits = false;
   bool cancels = false;
-  bool retire = false;
   bool start_failed = false;
 
   void carry_out(Engine& engine) noexcept {  // most often there is nothing to do
-    if (resume || start || admits || cancels || retire || start_failed || !settled.empty()) carry_out_all(engine);
+    if (resume || start || admits || cancels || start_failed || !settled.empty()) carry_out_all(engine);
     waiters.complete();
   }
   void carry_out_all(Engine& engine) noexcept;
@@ -132,8 +131,8 @@ void Engine::detach_if_over() noexcept {
     if (phase_ != Phase::closed || held_ > 0 || !admission_.idle() || !service_) return;
     service = std::exchange(service_, nullptr);
     queue = std::exchange(queue_, nullptr);
-    forget_context_locked();
   }
+  forget_context();
   forget_user_code();
   service->remove(*this);
   if (queue && !queue_is_borrowed_) service->release_queue(*queue);
@@ -376,7 +375,7 @@ void Engine::park(Worker& worker, QueueNode& handler) noexcept {
     } else {
       worker.parked = &handler;
       idle_.push_front(worker);
-      retire_if_idle_locked(effects);
+      retire_if_idle_locked();
     }
   }
   effects.carry_out(*this);
@@ -404,7 +403,6 @@ void Engine::worker_gone(Worker& worker) noexcept {
     recyclable = !worker.cancel_queued;
     if (service_ && worker.started) wake_worker_locked(effects);
     after_change_locked(effects);
-    retire_if_idle_locked(effects);
   }
   effects.carry_out(*this);
   if (recyclable) recycle(worker);
@@ -507,6 +505,7 @@ void Engine::for_each_running_locked(F f) const {
 void Engine::after_change_locked(Effects& effects) noexcept {
   if (admission_.may_admit() || (admission_.waiting() > 0 && phase_ != Phase::open)) effects.admits = true;
   if (!admission_.idle()) return;
+  retire_if_idle_locked();
   effects.waiters.append(joiners_.take_all());
   if (scope_over_locked()) effects.waiters.append(scope_end_.take_all());
   // Nobody in the scope is left to read what a pump would still bring.
@@ -522,15 +521,14 @@ void Engine::after_change_locked(Effects& effects) noexcept {
 // A parked coroutine counts as work to Asio: run() of a context whose executor has nothing to do must
 // be able to return. While a body runs, its scope is waited for anyway, and on a ready queue nothing
 // parked counts.
-void Engine::retire_if_idle_locked(Effects& effects) noexcept {
+void Engine::retire_if_idle_locked() noexcept {
   if (part_of_caller_) return;  // so is this one
-  if (scope_over_locked() && !idle_.empty() && !retire_posted_ && service_ && !service_->has_ready_queue())
-    retire_posted_ = effects.retire = true;
-}
-
-void Engine::retire_failed() noexcept {
-  std::lock_guard lock(mutex_);
-  retire_posted_ = false;
+  if (!scope_over_locked() || idle_.empty() || retire_posted_ || !service_ || service_->has_ready_queue()) return;
+  try {
+    post_retire_locked();
+    retire_posted_ = true;
+  } catch (...) {  // no memory: tried again when it is idle the next time
+  }
 }
 
 void Engine::on_retire() noexcept {
@@ -811,8 +809,8 @@ void Engine::abandon() noexcept {
   {
     std::lock_guard lock(mutex_);
     queue_ = nullptr;
-    forget_context_locked();
   }
+  forget_context();
   forget_user_code();
 }
 
@@ -903,8 +901,7 @@ Engine::BlockedJob::~BlockedJob() {
 // been given room, is as good as over.
 bool Engine::deadlocked_locked() noexcept {
   const std::size_t active = admission_.active();
-  if (blocked_count_ < active || active < admission_.max_active() || admission_.reserved() > 0)
-    return false;
+  if (blocked_count_ < active || active < admission_.max_active()) return false;
   for (auto* wait = blocked_.front(); wait; wait = blocked_.next(*wait))
     wait->job_->counted_as_blocked = false;
   std::size_t jobs = 0;
@@ -977,7 +974,7 @@ std::exception_ptr Engine::take_error() {
 }
 
 void Engine::Effects::carry_out_all(Engine& engine) noexcept {
-  if (resume || start || retire || start_failed) send_for_worker(engine);
+  if (resume || start || start_failed) send_for_worker(engine);
   if (admits) engine.admit();
   waiters.complete();
   if (cancels) engine.deliver_cancels();
@@ -992,9 +989,7 @@ void Engine::Effects::send_for_worker(Engine& engine) noexcept {
   try {
     if (resume) engine.schedule(*resume, *handler);
     if (start) engine.start_worker(*start);
-    if (retire) engine.post_retire();
   } catch (...) {
-    if (retire) engine.retire_failed();
     start_failed = true;
   }
   if (start_failed) engine.fail_stranded();

@@ -172,6 +172,23 @@ CORO_TEST_EVERYWHERE(Deadlock, the_only_worker_waits_for_a_queued_job) {
   EXPECT_EQ(queued.result(), 7) << "it runs once the other has ended";
 }
 
+// CE-28: that somebody else has just been given room is no help to a job that waits for another job.
+CORO_TEST(Deadlock, the_only_worker_waits_for_a_queued_job_while_the_body_is_let_in) {
+  Task<int> queued;
+  std::exception_ptr refused;
+  const auto nothing = []() -> awaitable<void> { co_return; };
+  const auto job = [&]() -> awaitable<void> { refused = co_await error_of(queued.wait()); };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    co_await executor.submit(nothing);  // its end gives room to the last of these
+    co_await executor.submit(job);
+    queued = co_await executor.submit(seven);
+    co_await executor.submit(nothing);
+  };
+  co_await with_executor(options({.max_workers = 1, .backlog = 2}), body);
+  EXPECT_TRUE(is_error(refused, errc::would_deadlock, "waits for job 3"));
+  EXPECT_EQ(queued.result(), 7);
+}
+
 // CE-28
 CORO_TEST_EVERYWHERE(Deadlock, two_workers_that_wait_for_each_other) {
   Task<> one, two;

@@ -9,6 +9,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <memory>
 #include <mutex>
 #include <optional>
 
@@ -123,13 +124,13 @@ class BasicEngine final : public Engine {
   bool take_token_locked() noexcept override;
   void arm_timer(Time time) override;
   void cancel_timer() noexcept override;
-  void post_retire() override;
-  void forget_context_locked() noexcept override;
+  void post_retire_locked() override;
+  void forget_context() noexcept override;
   void forget_user_code() noexcept override { initializer_ = nullptr; }
 
   std::optional<Ex> executor_;  // empty once nothing of the context is held any more
   std::optional<Ex> body_executor_;
-  std::optional<Channel> room_;  // made when somebody first has to wait
+  std::unique_ptr<Channel> room_;  // made when somebody first has to wait
   std::optional<Timer> timer_;   // made with the first deadline
   std::function<awaitable<void>()> initializer_;
 };

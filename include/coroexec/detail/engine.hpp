@@ -189,8 +189,8 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   virtual bool take_token_locked() noexcept = 0;
   virtual void arm_timer(Time time) = 0;
   virtual void cancel_timer() noexcept = 0;
-  virtual void post_retire() = 0;
-  virtual void forget_context_locked() noexcept = 0;
+  virtual void post_retire_locked() = 0;
+  virtual void forget_context() noexcept = 0;
   virtual void forget_user_code() noexcept = 0;
 
   Time now() const noexcept;
@@ -232,9 +232,8 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   void for_each_running_locked(F f) const;
   bool request_cancel_locked(TaskBase& job, CancelReason reason, Effects& effects) noexcept;
   void after_change_locked(Effects& effects) noexcept;
-  void retire_if_idle_locked(Effects& effects) noexcept;
+  void retire_if_idle_locked() noexcept;
   void detach_if_over() noexcept;
-  void retire_failed() noexcept;
   void ring() noexcept override;
   void want_timer_locked(Time time) noexcept;
   void deliver_cancels() noexcept;

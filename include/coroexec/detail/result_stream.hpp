@@ -130,23 +130,28 @@ class StreamFeed {
   }
 
  private:
-  using Input = std::pair<Source, Make>;
+  struct End {
+    Ref<StreamState> state;
+    ~End() { state->input_ended(); }
+  };
+  // The stream is told of its end once the source is gone, also where the pump never started.
+  struct Input {
+    End end;
+    Source source;
+    Make make;
+  };
 
   // A job of its own: the source may be slow while results are there to be read.
-  static asio::awaitable<void, Ex> pump(Ref<StreamState> state, Ref<BasicEngine<Ex>> engine,
-                                        std::unique_ptr<Input> input) {
-    struct End {
-      Ref<StreamState> state;
-      ~End() { state->input_ended(); }
-    } end{state};
+  static asio::awaitable<void, Ex> pump(Ref<BasicEngine<Ex>> engine, std::unique_ptr<Input> input) {
+    StreamState* const state = input->end.state.get();
     try {
-      const auto room = [s = state.get()] { return s->room_locked(); };
+      const auto room = [state] { return state->room_locked(); };
       for (;;) {
         if (!co_await wait_until<Ex>(state->feeders, state->mutex(), Condition(room))) throw_cancelled();
         if (state->closed()) break;
-        auto element = co_await input->first.next();
+        auto element = co_await input->source.next();
         if (!element) break;
-        auto job = input->second(*engine, std::move(*element));
+        auto job = input->make(*engine, std::move(*element));
         state->hand_in(*job);
       }
     } catch (...) {
@@ -154,13 +159,12 @@ class StreamFeed {
     }
     // Whoever joins the stream finds its source closed.
     co_await asio::this_coro::throw_if_cancelled(false);
-    if constexpr (requires { input->first.aclose(); }) co_await input->first.aclose();
-    input.reset();
+    if constexpr (requires { input->source.aclose(); }) co_await input->source.aclose();
   }
   void start_pump() {
-    auto input = std::make_unique<Input>(std::move(*source_), std::move(make_));
+    std::unique_ptr<Input> input(new Input{{state_}, std::move(*source_), std::move(make_)});
     source_.reset();
-    auto job = make_job<Ex>(*engine_, TaskOptions{}, &StreamFeed::pump, state_, engine_, std::move(input));
+    auto job = make_job<Ex>(*engine_, TaskOptions{}, &StreamFeed::pump, engine_, std::move(input));
     state_->pump_started(job);
     engine_->run_beside(*job);
   }

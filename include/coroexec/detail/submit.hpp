@@ -63,12 +63,13 @@ std::function<asio::awaitable<void, Ex>()> make_initializer(Init init, Args... a
                 "coroexec: the initializer cannot be called with these arguments");
   auto kept = std::make_shared<std::tuple<Init, Args...>>(std::move(init), std::move(arguments)...);
   return [kept]() -> asio::awaitable<void, Ex> {
+    const auto own = kept;  // the engine may let go of the closure before this frame is destroyed
     auto call = [](Init& function, Args&... args) { return std::invoke(function, args...); };
-    using Returned = decltype(std::apply(call, *kept));
+    using Returned = decltype(std::apply(call, *own));
     if constexpr (Awaitable<Returned>)
-      co_await std::apply(call, *kept);
+      co_await std::apply(call, *own);
     else
-      std::apply(call, *kept);
+      std::apply(call, *own);
   };
 }
 

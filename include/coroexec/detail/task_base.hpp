@@ -136,7 +136,7 @@ class ResultJob : public Job<Ex> {
   void succeed(T&& value) { value_.emplace(std::move(value)); }
   const void* kind() const noexcept final { return type_mark(); }
   static const void* type_mark() noexcept {
-    static constexpr char mark = 0;
+    static char mark;  // not const: a folding linker would merge the marks of all types
     return &mark;
   }
 
@@ -154,7 +154,7 @@ class ResultJob<void, Ex> : public Job<Ex> {
   virtual asio::awaitable<void, Ex> call() = 0;
   const void* kind() const noexcept final { return type_mark(); }
   static const void* type_mark() noexcept {
-    static constexpr char mark = 0;
+    static char mark;  // not const: a folding linker would merge the marks of all types
     return &mark;
   }
 };

@@ -53,9 +53,10 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::work(Worker& worker) {
       try {
         job = co_await static_cast<Job<Ex>&>(*job).run(*this, worker);
         continue;
-      } catch (...) {  // no memory for the frame
-        static_cast<Job<Ex>&>(*job).fail(std::current_exception());
+      } catch (...) {  // no memory for the frame, or cancelled since it has been begun
+        static_cast<Job<Ex>&>(*worker.job).fail(std::current_exception());
       }
+      co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
       job = advance(worker);
     }
     if (worker_may_go(worker)) co_return;
@@ -161,7 +162,7 @@ void BasicEngine<Ex>::schedule(Worker& worker, QueueNode& node) {
 }
 
 template <class Ex>
-void BasicEngine<Ex>::post_retire() {
+void BasicEngine<Ex>::post_retire_locked() {
   asio::post(*executor_, [self = Ref<Engine>(this)] { self->on_retire(); });
 }
 
@@ -170,7 +171,7 @@ void BasicEngine<Ex>::post_retire() {
 // Under the lock, like the sending: a channel must not go while it is still being used.
 template <class Ex>
 typename BasicEngine<Ex>::Channel& BasicEngine<Ex>::room() {
-  if (!room_) room_.emplace(*executor_, unlimited);  // a token sent before its taker is there is kept
+  if (!room_) room_ = std::make_unique<Channel>(*executor_, unlimited);  // a token sent before its taker is there is kept
   return *room_;
 }
 
@@ -186,8 +187,8 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::enter(Ref<TaskBase> job) {
   } waiting{*this, true};
   if (submit_or_wait(*job)) co_return;
   waiting.over = false;
-  const auto never = [] { return false; };
-  BlockedJob blocked(*this, Condition(never), "room");
+  const auto let_in = [this] { return admission_.reserved() > 0; };  // perhaps this one
+  BlockedJob blocked(*this, Condition(let_in), "room");
 
   auto& channel = [this]() -> Channel& {
     std::lock_guard lock(mutex());
@@ -240,8 +241,10 @@ void BasicEngine<Ex>::cancel_timer() noexcept {
 }
 
 template <class Ex>
-void BasicEngine<Ex>::forget_context_locked() noexcept {
-  room_.reset();
+void BasicEngine<Ex>::forget_context() noexcept {
+  std::unique_ptr<Channel> room;  // goes without the lock: who still waits in it goes with it
+  std::lock_guard lock(mutex());
+  room.swap(room_);
   timer_.reset();
   executor_.reset();
   body_executor_.reset();

@@ -1,0 +1,111 @@
+// Cancels that come at an awkward moment: before a start, between two jobs of a worker, at its end.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "coro_test.hpp"
+#include "coroexec/coroutine_executor.hpp"
+#include "coroexec/generate.hpp"
+#include "coroexec/itermap.hpp"
+#include "coroexec/this_task.hpp"
+#include "event.hpp"
+#include "test_objects.hpp"
+
+namespace coroexec::test {
+namespace {
+
+// An exception whose end cancels another task.
+class CancelsAtItsEnd {
+ public:
+  explicit CancelsAtItsEnd(std::shared_ptr<Task<int>> target) : target_(std::move(target)) {}
+  CancelsAtItsEnd(const CancelsAtItsEnd&) = delete;
+  CancelsAtItsEnd(CancelsAtItsEnd&&) = default;
+  ~CancelsAtItsEnd() {
+    if (target_) target_->cancel();
+  }
+
+ private:
+  std::shared_ptr<Task<int>> target_;
+};
+
+// The first job's error goes when the second has been begun and not been called: its result is of another type, so it
+// waits for a frame of its own.
+CORO_TEST(AwkwardCancel, between_two_jobs_of_a_worker_hits_its_own_job_only) {
+  CoroutineExecutor executor(home, options({.max_workers = 1, .suppress_task_errors = true}));
+  const auto target = std::make_shared<Task<int>>();
+  const auto fails = [target]() -> awaitable<void> {
+    throw CancelsAtItsEnd(target);
+    co_return;
+  };
+  const auto one = []() -> awaitable<int> { co_return 1; };
+  const auto none = []() -> awaitable<void> { co_return; };
+  executor.submit_nowait(fails);
+  *target = executor.submit_nowait(one);
+  const auto of_another_type = executor.submit_nowait(none);
+  const auto of_the_same_type = executor.submit_nowait(one);
+  co_await executor.join();
+  EXPECT_TRUE(target->cancelled());
+  EXPECT_FALSE(of_another_type.exception()) << what(of_another_type.exception());
+  EXPECT_FALSE(of_the_same_type.exception()) << what(of_the_same_type.exception());
+}
+
+// A scope's body that is cancelled before it starts ends like any other: Boost 1.81 to 1.84 throw out of run() when
+// a coroutine ends in a cancelled state without having waited.
+CORO_TEST(AwkwardCancel, before_a_body_starts_ends_in_the_scope) {
+  bool began = false;
+  CoroutineExecutor owners(home, options({.suppress_task_errors = true}));
+  const auto body = [&](CoroutineExecutor&) -> awaitable<void> {
+    began = true;
+    co_return;
+  };
+  Task<> task;
+  const auto owner = [&]() -> awaitable<void> {
+    asio::post(home, [&] { task.cancel(); });
+    co_await with_executor(body);
+  };
+  task = owners.submit_nowait(owner);
+  co_await owners.join();
+  EXPECT_TRUE(task.cancelled());
+  EXPECT_FALSE(began);
+}
+
+// CE-43: a stream whose source was never begun to be read can be joined all the same.
+CORO_TEST(AwkwardCancel, before_a_streams_source_is_read_ends_the_stream) {
+  const auto numbers = [](Yield<int> yield) -> awaitable<void> { co_await yield(1); };
+  const auto twice = [](int n) -> awaitable<int> { co_return 2 * n; };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    const auto stop = [&executor]() -> awaitable<void> {
+      executor.cancel();
+      co_return;
+    };
+    executor.submit_nowait(stop);  // runs before the stream's own coroutine
+    const auto use = [](int) {};
+    co_await for_each(executor.map(twice, generate<int>(numbers)), use);
+  };
+  const auto error = co_await error_of(with_executor(options({.max_workers = 2}), body));
+  EXPECT_TRUE(is_cancelled(error));
+}
+
+// CE-13: nothing keeps the context running once the last queued job has been cancelled.
+TEST(AwkwardCancel, of_the_last_job_in_the_queue_lets_the_context_end) {
+  asio::io_context context(1);
+  CoroutineExecutor executor(context.get_executor(),
+                             {.max_per_second = 1e-3, .threading = Threading::single});
+  const auto nothing = []() -> awaitable<void> { co_return; };
+  const auto starts = executor.submit_nowait(nothing);
+  const auto waits = executor.submit_nowait(nothing);  // for a thousand seconds
+  context.poll();
+  EXPECT_TRUE(starts.done());
+  EXPECT_TRUE(waits.cancel());
+  context.run_for(patience);
+  EXPECT_TRUE(context.stopped());
+}
+
+}  // namespace
+}  // namespace coroexec::test

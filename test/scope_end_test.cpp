@@ -1,0 +1,67 @@
+// What the end of a scope or of its context leaves behind: nothing.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <boost/asio/experimental/concurrent_channel.hpp>
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <memory>
+
+#include "coro_test.hpp"
+#include "coroexec/coroutine_executor.hpp"
+#include "coroexec/this_task.hpp"
+#include "test_objects.hpp"
+
+namespace coroexec::test {
+namespace {
+
+// CE-13: a lambda coroutine's captures live as long as its coroutine, an initializer's as well.
+TEST(ScopeEnd, by_the_end_of_the_context_keeps_an_initializers_captures_to_the_last) {
+  std::atomic<int> live = 0;
+  bool looked = false;
+  auto context = std::make_unique<asio::io_context>(1);
+  CoroutineExecutor executor(context->get_executor(), {.threading = Threading::single});
+  {
+    const Tracked captured(live, 7);
+    const auto initializer = [captured, &looked]() -> awaitable<void> {
+      struct LooksAtItsEnd {
+        const Tracked& at;
+        bool& looked;
+        ~LooksAtItsEnd() {
+          EXPECT_EQ(at.value(), 7);
+          looked = true;
+        }
+      } looks{captured, looked};
+      co_await sleep_for(std::chrono::hours(1));
+    };
+    executor.set_initializer(initializer);
+  }
+  const auto nothing = []() -> awaitable<void> { co_return; };
+  executor.submit_nowait(nothing);
+  context->poll();
+  context.reset();
+  EXPECT_TRUE(looked);
+  EXPECT_EQ(live, 0);
+}
+
+// CE-13: the channel in which jobs wait for room may be shut down after the library is, if there was another one
+// on the context before.
+TEST(ScopeEnd, by_the_end_of_the_context_drops_a_job_that_waits_for_room) {
+  auto context = std::make_unique<asio::io_context>(2);
+  asio::experimental::concurrent_channel<void(boost::system::error_code)>{*context};
+  CoroutineExecutor full(context->get_executor(),
+                         {.max_workers = 1, .backlog = 0, .threading = Threading::multi});
+  CoroutineExecutor others(context->get_executor(), {.threading = Threading::multi});
+  const auto sleeps = []() -> awaitable<void> { co_await sleep_for(std::chrono::hours(1)); };
+  const auto submits = [&]() -> awaitable<void> {
+    for (int i = 0; i < 2; ++i) co_await full.submit(sleeps);
+  };
+  const auto waits = others.submit_nowait(submits);
+  context->poll();
+  EXPECT_EQ(full.stats().waiting, 1u);
+  context.reset();
+  EXPECT_TRUE(waits.cancelled());
+}
+
+}  // namespace
+}  // namespace coroexec::test
