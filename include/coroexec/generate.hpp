@@ -22,7 +22,7 @@ class Yield {
  public:
   explicit Yield(GeneratorObject<T, void, Executor> generator) : generator_(std::move(generator)) {}
   asio::awaitable<void, Executor> operator()(T value) const {
-    return generator_.ayield(std::move(value));
+    return detail::speak<T, void, Executor>(generator_.state_, std::move(value));
   }
 
  private:

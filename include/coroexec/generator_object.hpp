@@ -184,6 +184,8 @@ class GeneratorObject {
   }
 
  private:
+  template <class, class>
+  friend class Yield;
   detail::Ref<detail::MonitorState> state_;
 };
 
