@@ -55,26 +55,6 @@ CORO_TEST(AwkwardCancel, between_two_jobs_of_a_worker_hits_its_own_job_only) {
   EXPECT_FALSE(of_the_same_type.exception()) << what(of_the_same_type.exception());
 }
 
-// A scope's body that is cancelled before it starts ends like any other: Boost 1.81 to 1.84 throw out of run() when
-// a coroutine ends in a cancelled state without having waited.
-CORO_TEST(AwkwardCancel, before_a_body_starts_ends_in_the_scope) {
-  bool began = false;
-  CoroutineExecutor owners(home, options({.suppress_task_errors = true}));
-  const auto body = [&](CoroutineExecutor&) -> awaitable<void> {
-    began = true;
-    co_return;
-  };
-  Task<> task;
-  const auto owner = [&]() -> awaitable<void> {
-    asio::post(home, [&] { task.cancel(); });
-    co_await with_executor(body);
-  };
-  task = owners.submit_nowait(owner);
-  co_await owners.join();
-  EXPECT_TRUE(task.cancelled());
-  EXPECT_FALSE(began);
-}
-
 // CE-43: a stream whose source was never begun to be read can be joined all the same.
 CORO_TEST(AwkwardCancel, before_a_streams_source_is_read_ends_the_stream) {
   const auto numbers = [](Yield<int> yield) -> awaitable<void> { co_await yield(1); };

@@ -185,7 +185,7 @@ CORO_TEST(Deadlock, the_only_worker_waits_for_a_queued_job_while_the_body_is_let
     co_await executor.submit(nothing);
   };
   co_await with_executor(options({.max_workers = 1, .backlog = 2}), body);
-  EXPECT_TRUE(is_error(refused, errc::would_deadlock, "waits for job 3"));
+  EXPECT_TRUE(is_error(refused, errc::would_deadlock, "waits for job 4"));
   EXPECT_EQ(queued.result(), 7);
 }
 
