@@ -30,11 +30,16 @@ std::vector<QueueNode*> ReadyQueue::entries() {
 
 // Anew each time: priorities change with who waits for whom.
 void ReadyQueue::sort(std::vector<QueueNode*>& entries) const {
-  std::vector<std::pair<int, QueueNode*>> ranked;
+  struct Ranked {
+    int priority;
+    std::size_t place;  // those of one priority stay in their order
+    QueueNode* entry;
+  };
+  std::vector<Ranked> ranked;
   for (auto i = placed_; i < entries.size(); ++i)
-    ranked.emplace_back(priorities_->effective(job_of(*entries[i])), entries[i]);
-  std::ranges::stable_sort(ranked, {}, &std::pair<int, QueueNode*>::first);
-  for (std::size_t i = 0; i < ranked.size(); ++i) entries[placed_ + i] = ranked[i].second;
+    ranked.push_back({priorities_->effective(job_of(*entries[i])), i, entries[i]});
+  std::ranges::sort(ranked, {}, [](const Ranked& r) { return std::pair(r.priority, r.place); });
+  for (std::size_t i = 0; i < ranked.size(); ++i) entries[placed_ + i] = ranked[i].entry;
 }
 
 void ReadyQueue::relink(const std::vector<QueueNode*>& entries) noexcept {

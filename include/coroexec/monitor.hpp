@@ -27,6 +27,17 @@
 
 namespace coroexec {
 
+namespace detail {
+
+// What a callable body gives; asked of an awaitable, too, by compilers that look before they leave it out.
+template <class Ex, class F>
+struct body_result : std::type_identity<void> {};
+template <class Ex, class F>
+  requires(!Awaitable<F>)
+struct body_result<Ex, F> : std::type_identity<job_result_t<Ex, F>> {};
+
+}  // namespace detail
+
 template <class T, class Out, class In, class Executor>
 class MonitorAwaitable;
 
@@ -149,7 +160,7 @@ class MonitorAwaitable {
       : state_(detail::Ref<State>::adopt(
             new State(monitor.state_, State::Kind::monitor, std::move(coroutine)))) {}
   template <class F>
-    requires std::is_same_v<detail::job_result_t<Executor, F>, T>
+    requires(!detail::Awaitable<F> && std::is_same_v<detail::job_result_t<Executor, F>, T>)
   MonitorAwaitable(const Monitor<Out, In, Executor>& monitor, F&& function)
       : MonitorAwaitable(monitor, detail::call_and_keep<T, Executor, std::decay_t<F>>(
                                       std::forward<F>(function))) {
@@ -260,6 +271,6 @@ MonitorAwaitable(const Monitor<Out, In, Executor>&, asio::awaitable<T, Executor>
 template <class Out, class In, class Executor, class F>
   requires(!detail::Awaitable<F>)
 MonitorAwaitable(const Monitor<Out, In, Executor>&, F&&)
-    -> MonitorAwaitable<detail::job_result_t<Executor, F>, Out, In, Executor>;
+    -> MonitorAwaitable<typename detail::body_result<Executor, F>::type, Out, In, Executor>;
 
 }  // namespace coroexec
