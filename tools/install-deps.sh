@@ -139,6 +139,9 @@ if ((level >= 2)); then
   need openssl openssl
   need curl curl
   need python3 python3-minimal
+  need pkg-config pkgconf
+  need file file
+  need dpkg-shlibdeps dpkg-dev
   need ps procps
 fi
 if ((level >= 3)); then
