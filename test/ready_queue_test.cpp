@@ -1,6 +1,7 @@
 // The ready queue by position and by entry. A suite with a name of asynkit's tests has its facts.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -353,7 +354,7 @@ CORO_TEST_VIRTUAL(TestPass, runs_only_what_was_there_when_it_began) {
 
 // LOOP-18
 CORO_TEST_VIRTUAL(TestPass, lets_the_io_context_turn_even_if_somebody_always_yields) {
-  bool arrived = false;
+  std::atomic<bool> arrived = false;
   auto& beneath = static_cast<asio::io_context&>(asio::query(home, asio::execution::context));
   asio::post(beneath, [&] { arrived = true; });
   for (int turns = 0; !arrived; ++turns) {
