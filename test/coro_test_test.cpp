@@ -45,13 +45,11 @@ TEST(CoroTest, a_body_that_is_dropped_fails_the_test) {
 CORO_TEST_EVERYWHERE(CoroTest, an_event_releases_all_who_wait) {
   Event event(home);
   std::atomic<int> released = 0;
-  for (int i = 0; i < 3; ++i) {
-    auto waiter = [&]() -> awaitable<void> {
-      co_await event.wait();
-      ++released;
-    };
-    asio::co_spawn(home, waiter(), [](std::exception_ptr) {});
-  }
+  const auto waiter = [&]() -> awaitable<void> {
+    co_await event.wait();
+    ++released;
+  };
+  for (int i = 0; i < 3; ++i) asio::co_spawn(home, waiter(), [](std::exception_ptr) {});
   event.set();
   co_await event.wait();
   co_await until([&] { return released == 3; });
