@@ -5,7 +5,8 @@
 // CORO_TEST runs the body on one thread, CORO_TEST_VIRTUAL in a SchedulingContext whose time is
 // virtual: waits take none and are exact. CORO_TEST_EVERYWHERE makes three cases of it: one thread,
 // four threads on an io_context, and a thread_pool; there the executors of the test take their options
-// through options(…), and what body and jobs share must be thread-safe.
+// through options(…), and what body and jobs share must be thread-safe. CORO_TEST_IN_TIME does the same,
+// but with one thread in virtual time; the time is coroexec::now().
 //
 // A body that can make no more progress fails its test, and so does one that leaves work behind on
 // its context. ASSERT_* cannot be used (they return): use EXPECT_* and REQUIRE.
@@ -75,6 +76,7 @@ class CoroCase {
     return given;
   }
   bool one_thread() const { return setting_ <= Setting::virtual_time; }
+  bool virtual_time() const { return setting_ == Setting::virtual_time; }
 
   asio::any_io_executor home;  // of the context
 
@@ -150,6 +152,13 @@ class CoroCase {
 #define CORO_TEST_VIRTUAL(suite, name)          \
   CORO_TEST_BODY_(suite, name)                  \
   CORO_TEST_CASE_(suite, name, , virtual_time)  \
+  ::boost::asio::awaitable<void> suite##_##name##_Body::body()
+
+#define CORO_TEST_IN_TIME(suite, name)                              \
+  CORO_TEST_BODY_(suite, name)                                      \
+  CORO_TEST_CASE_(suite, name, _virtual_time, virtual_time)         \
+  CORO_TEST_CASE_(suite, name, _io_context_threads, io_context_threads) \
+  CORO_TEST_CASE_(suite, name, _thread_pool, thread_pool)           \
   ::boost::asio::awaitable<void> suite##_##name##_Body::body()
 
 #define CORO_TEST_EVERYWHERE(suite, name)                           \

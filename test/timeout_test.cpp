@@ -12,10 +12,10 @@
 namespace coroexec::test {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using coroexec::now;
 
 // CE-50
-CORO_TEST_EVERYWHERE(Timeout, of_a_scope_cancels_the_slow_and_keeps_what_the_fast_gave) {
+CORO_TEST_IN_TIME(Timeout, of_a_scope_cancels_the_slow_and_keeps_what_the_fast_gave) {
   Task<int> fast;
   Task<> slow;
   const auto quick = []() -> awaitable<int> {
@@ -23,7 +23,7 @@ CORO_TEST_EVERYWHERE(Timeout, of_a_scope_cancels_the_slow_and_keeps_what_the_fas
     co_return 7;
   };
   const auto sleeps = []() -> awaitable<void> { co_await sleep_for(std::chrono::hours(1)); };
-  const auto begin = Clock::now();
+  const auto begin = now();
   const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
     fast = co_await executor.submit(quick);
     slow = co_await executor.submit(sleeps);
@@ -31,7 +31,8 @@ CORO_TEST_EVERYWHERE(Timeout, of_a_scope_cancels_the_slow_and_keeps_what_the_fas
   const auto error = co_await error_of(
       with_executor(options({.timeout = milliseconds(50), .name = "front"}), body));
   EXPECT_TRUE(is_error(error, errc::timed_out, "executor 'front' exceeded its timeout of 50 ms"));
-  EXPECT_GE(Clock::now() - begin, milliseconds(50));
+  EXPECT_GE(now() - begin, milliseconds(50));
+  if (virtual_time()) { EXPECT_EQ(now() - begin, milliseconds(50)); }
   EXPECT_EQ(fast.state(), TaskState::succeeded);
   EXPECT_EQ(fast.result(), 7);
   EXPECT_TRUE(slow.cancelled());
@@ -65,7 +66,7 @@ CORO_TEST_EVERYWHERE(Timeout, of_a_scope_cancels_its_body) {
 }
 
 // CE-50: whatever the policy.
-CORO_TEST(Timeout, of_a_scope_leaves_under_every_policy) {
+CORO_TEST_VIRTUAL(Timeout, of_a_scope_leaves_under_every_policy) {
   Event never(home);
   for (const auto policy : {ErrorPolicy::cancel, ErrorPolicy::suppress, ErrorPolicy::collect}) {
     Task<> task;
@@ -128,7 +129,7 @@ CORO_TEST_EVERYWHERE(Timeout, of_a_job_ends_that_job_alone) {
 }
 
 // CE-51: it counts from the job's start, not while it is queued.
-CORO_TEST(Timeout, of_a_job_counts_from_its_start) {
+CORO_TEST_VIRTUAL(Timeout, of_a_job_counts_from_its_start) {
   const auto sleeps = []() -> awaitable<void> { co_await sleep_for(milliseconds(15)); };
   const auto seven = []() -> awaitable<int> { co_return 7; };
   CoroutineExecutor executor(home, {.max_workers = 1});
@@ -139,13 +140,15 @@ CORO_TEST(Timeout, of_a_job_counts_from_its_start) {
 }
 
 // CE-51: in the order of their deadlines, not of their submission.
-CORO_TEST_EVERYWHERE(Timeout, of_many_jobs_each_at_its_own_time) {
+CORO_TEST_IN_TIME(Timeout, of_many_jobs_each_at_its_own_time) {
   Event never(home);
   CoroutineExecutor executor(home, options());
   std::mutex mutex;
   std::vector<int> ended;
+  const auto begin = now();
   const auto waits = [&](int deadline) -> awaitable<void> {
     const auto error = co_await error_of(never.wait());
+    if (virtual_time()) { EXPECT_EQ(now() - begin, milliseconds(deadline)); }
     std::lock_guard lock(mutex);
     ended.push_back(deadline);
     std::rethrow_exception(error);
