@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <ranges>
 
 #include "coroexec/detail/context_clock.hpp"
 
@@ -219,9 +220,13 @@ std::string SchedulingContext::who_waits_for_what(const detail::TaskBase& main) 
     if (has_popped(task)) return " has been popped";
     return task.state() == TaskState::queued ? " waits for its start" : " waits";
   };
+  constexpr std::size_t enough = 20;
+  auto tasks = unfinished_tasks();
+  std::ranges::stable_partition(tasks, [&](const AnyTask& task) { return task.job() == &main; });
   std::string text;
-  for (auto& task : unfinished_tasks())
+  for (auto& task : std::views::take(tasks, enough))
     text += (text.empty() ? "" : ", ") + (task.job() == &main ? "main" : task.label()) + wait_of(task);
+  if (tasks.size() > enough) text += ", and " + std::to_string(tasks.size() - enough) + " more";
   return text;
 }
 

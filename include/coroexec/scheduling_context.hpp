@@ -57,13 +57,14 @@ class ReadyEntry {
 class ReadyHandle {
  public:
   ReadyHandle() = default;  // empty
+  ReadyHandle(ReadyHandle&&) noexcept = default;
+  ReadyHandle& operator=(ReadyHandle&&) noexcept = default;
   explicit operator bool() const noexcept { return popped_ && popped_->get(); }
   AnyTask task() const noexcept { return AnyTask(*this ? detail::job_of(*popped_->get()) : nullptr); }
 
  private:
   friend class SchedulingContext;
   explicit ReadyHandle(std::shared_ptr<detail::ReadyQueue::Popped> popped) noexcept : popped_(std::move(popped)) {}
-  std::unique_ptr<char> move_only_;
   std::shared_ptr<detail::ReadyQueue::Popped> popped_;
 };
 
