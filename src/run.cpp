@@ -100,7 +100,8 @@ void MainContext::run(Job<asio::any_io_executor>& main) {
   throw_error(errc::invalid_state, "run(): main is not done, but nothing is left that it could wait for");
 }
 
-// If nothing can happen any more, main is cancelled, so that it ends in good order if it can.
+// If nothing can happen any more, all is cancelled, so that it ends in good order if it can: main last,
+// as the others may refer to what is in it.
 void MainContext::turn(const Job<asio::any_io_executor>& main) {
   auto& scheduling = *parts_->scheduling;
   const auto over = [parts = parts_.get()] { return parts->over; };
@@ -108,6 +109,9 @@ void MainContext::turn(const Job<asio::any_io_executor>& main) {
   if (main.done()) return;
   const auto stuck = make_error(errc::invalid_state, "run(): nothing can make progress any more: " +
                                                          scheduling.who_waits_for_what(main));
+  const auto alone = [&] { return over() || scheduling.free_tasks().idle(); };
+  scheduling.free_tasks().cancel_jobs();
+  scheduling.turn(Condition(alone));
   parts_->engine->cancel_all(CancelReason::scope, nullptr);
   scheduling.turn(Condition(over));
   std::rethrow_exception(stuck);

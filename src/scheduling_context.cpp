@@ -222,7 +222,8 @@ std::string SchedulingContext::who_waits_for_what(const detail::TaskBase& main) 
   };
   constexpr std::size_t enough = 20;
   auto tasks = unfinished_tasks();
-  std::ranges::stable_partition(tasks, [&](const AnyTask& task) { return task.job() == &main; });
+  if (auto place = std::ranges::find(tasks, &main, &AnyTask::job); place != tasks.end())
+    std::rotate(tasks.begin(), place, place + 1);
   std::string text;
   for (auto& task : std::views::take(tasks, enough))
     text += (text.empty() ? "" : ", ") + (task.job() == &main ? "main" : task.label()) + wait_of(task);

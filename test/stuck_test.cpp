@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "coro_test.hpp"
 #include "coroexec/coroutine_executor.hpp"
@@ -165,6 +166,25 @@ TEST(Stuck, main_ends_in_good_order) {
   EXPECT_TRUE(all_tasks(context).empty());
   context.run(sleep_an_hour);
   EXPECT_EQ(context.now(), Clock::time_point(1h + 1s));
+}
+
+// They may refer to what is in it.
+TEST(Stuck, free_tasks_end_before_main) {
+  std::vector<std::string> ended;
+  const auto main = [&]() -> awaitable<void> {
+    Event never(co_await asio::this_coro::executor);
+    const auto waits = [&](std::string name) -> awaitable<void> {
+      const auto error = co_await error_of(never.wait());
+      co_await this_task::uncancel();
+      co_await sleep_for(1s);
+      ended.push_back(name);
+    };
+    SchedulingContext::current().create_task(waits, "first");
+    SchedulingContext::current().create_task(waits, "second");
+    co_await waits("main");
+  };
+  expect_part(stuck_text({.virtual_time = true}, main), "main waits");
+  EXPECT_EQ(ended, (std::vector<std::string>{"first", "second", "main"}));
 }
 
 // Even if main does not want to end.

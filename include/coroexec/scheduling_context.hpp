@@ -103,8 +103,8 @@ class COROEXEC_DECL SchedulingContext {
 
   // Runs `main`, an awaitable<T> or a callable that returns one, until it is done, and returns its
   // result or rethrows its error. Tasks and callbacks may be there before; what is left afterwards goes
-  // on with the next run(). If nothing can make progress any more, main is cancelled and run() throws
-  // invalid-state, naming all tasks and what they wait for. Work that will come from another thread
+  // on with the next run(). If nothing can make progress any more, the free tasks are cancelled, then
+  // main, and run() throws invalid-state, naming the tasks and what they wait for. Work that will come from another thread
   // must be known through outside_work(); operations of Asio's own on this context are waited for.
   template <class F>
   auto run(F&& main) {
