@@ -476,17 +476,21 @@ void Engine::apply_policy_locked(TaskBase& job, TaskState state, Effects& effect
   if (job.is_body) {
     if (state == TaskState::failed || asked_by_user) {
       if (all_errors_) record_locked(job);
-      if (!first_error_) first_error_ = job.error_;
-      stop_locked(CancelReason::scope, effects);
+      stop_for_error_locked(job, effects);
     }
     return;
   }
   if (policy_ == ErrorPolicy::suppress) return;
   if (state == TaskState::failed) record_locked(job);
   if (policy_ == ErrorPolicy::cancel && (state == TaskState::failed || asked_by_user)) {
-    if (!first_error_) first_error_ = job.error_;
-    stop_locked(CancelReason::scope, effects);
+    stop_for_error_locked(job, effects);
   }
+}
+
+// Once: who cleans up after the first error is not cancelled a second time by the next.
+void Engine::stop_for_error_locked(TaskBase& job, Effects& effects) noexcept {
+  if (!first_error_) first_error_ = job.error_;
+  if (phase_ < Phase::stopping) stop_locked(CancelReason::scope, effects);
 }
 
 void Engine::record_locked(TaskBase& job) {

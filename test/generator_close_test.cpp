@@ -189,6 +189,7 @@ CORO_TEST_EVERYWHERE(TestGenerator, test_loop_cleanup_of_all) {
   co_await shutdown_generators();
   const auto first = co_await not_started.next();
   EXPECT_EQ(first, 1);
+  co_await error_of(not_started.aclose());  // its body refers to what is here
 }
 
 // A reader that waits meanwhile gets what the body ends with.

@@ -224,6 +224,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   void apply_policy_locked(TaskBase& job, TaskState state, Effects& effects);
   void record_locked(TaskBase& job);
   void stop_locked(CancelReason reason, Effects& effects) noexcept;
+  void stop_for_error_locked(TaskBase& job, Effects& effects) noexcept;
   void cancel_queued_locked(TaskBase& job, CancelReason reason, const std::exception_ptr& error,
                             Effects& effects) noexcept;
   void cancel_everything_locked(CancelReason reason, Effects& effects) noexcept;
