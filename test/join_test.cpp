@@ -35,6 +35,23 @@ CORO_TEST_EVERYWHERE(Join, waits_and_leaves_the_executor_open) {
   EXPECT_EQ(stats.active + stats.queued + stats.waiting, 0u);
 }
 
+// Jobs that come in the moment after are no reason to say that time is up.
+CORO_TEST_EVERYWHERE(Join, without_a_limit_never_times_out) {
+  CoroutineExecutor executor(home, options()), others(home, options());
+  const auto nothing = []() -> awaitable<void> { co_return; };
+  std::atomic<bool> over = false;
+  const auto submits = [&]() -> awaitable<void> {
+    while (!over) {
+      executor.submit_nowait(nothing);
+      co_await this_task::yield();
+    }
+  };
+  others.submit_nowait(submits);
+  for (int i = 0; i < 2000; ++i) co_await executor.join();
+  over = true;
+  co_await others.join();
+}
+
 CORO_TEST_EVERYWHERE(Join, releases_all_who_wait) {
   Event go(home);
   CoroutineExecutor executor(home, options()), others(home, options());

@@ -270,7 +270,8 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::join(Ref<BasicEngine> engine, Time de
   co_await asio::this_coro::throw_if_cancelled(false);
   const Ex executor = co_await asio::this_coro::executor;
   Alarm<Ex> alarm(executor, engine->mutex(), engine->joiners(), Ref<Engine>(engine), deadline);
-  const auto ready = [e = engine.get(), &alarm] { return e->jobs_idle_locked() || alarm.rung(); };
+  bool idle = false;  // as the wait saw it: a moment later there may be new jobs
+  const auto ready = [e = engine.get(), &alarm, &idle] { return (idle = e->jobs_idle_locked()) || alarm.rung(); };
   // A cancel that comes from this engine's own end is waited out; another one ends the wait.
   bool notified = false;
   while (!(notified = co_await wait_until<Ex>(engine->joiners(), engine->mutex(), Condition(ready)))) {
@@ -279,7 +280,7 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::join(Ref<BasicEngine> engine, Time de
   }
   co_await asio::this_coro::throw_if_cancelled(throws);
   if (!notified) throw_cancelled();
-  if (!engine->idle())
+  if (!idle)
     throw_error(errc::timed_out,
                 engine->label() + " is still waiting for " + engine->still_running());
   if (auto error = engine->take_error()) std::rethrow_exception(error);
