@@ -72,6 +72,38 @@ CORO_TEST(AwkwardCancel, before_a_streams_source_is_read_ends_the_stream) {
   EXPECT_TRUE(is_cancelled(error));
 }
 
+// CE-42: an error that was there before the reader was cancelled reaches it, with all that ran joined.
+CORO_TEST(AwkwardCancel, of_a_reader_that_has_its_error_already_does_not_take_it_away) {
+  CoroutineExecutor executor(home, options({.max_workers = 2}));
+  CoroutineExecutor readers(home, options({.suppress_task_errors = true}));
+  Task<> reader;
+  std::exception_ptr error;
+  const auto fails_then_cancels = [&](int i) -> awaitable<void> {
+    if (i == 0) throw std::runtime_error("no");
+    reader.cancel();  // the same worker's next job: the reader has not run yet
+    co_return;
+  };
+  const auto reads = [&]() -> awaitable<void> {
+    auto stream = executor.map(fails_then_cancels, std::vector<int>{0, 1});
+    error = co_await error_of(stream.next());
+  };
+  reader = readers.submit_nowait(reads);
+  co_await readers.join();
+  EXPECT_TRUE(says(error, "no"));
+}
+
+// CE-43: collect() leaves its caller's throw_if_cancelled as it was.
+CORO_TEST(AwkwardCancel, collect_keeps_throw_if_cancelled) {
+  CoroutineExecutor executor(home, options());
+  const auto fails = [](int) -> awaitable<int> {
+    throw std::runtime_error("no");
+    co_return 0;
+  };
+  co_await asio::this_coro::throw_if_cancelled(false);
+  EXPECT_TRUE(says(co_await error_of(executor.map(fails, std::vector<int>{0}).collect()), "no"));
+  EXPECT_FALSE(co_await asio::this_coro::throw_if_cancelled());
+}
+
 // CE-13: nothing keeps the context running once the last queued job has been cancelled.
 TEST(AwkwardCancel, of_the_last_job_in_the_queue_lets_the_context_end) {
   asio::io_context context(1);

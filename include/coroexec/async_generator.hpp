@@ -94,9 +94,10 @@ class AsyncGenerator {
       failure = std::current_exception();
     }
     if (failure) {
+      const bool throws = co_await asio::this_coro::throw_if_cancelled();
       co_await asio::this_coro::throw_if_cancelled(false);
       co_await stream.aclose();
-      co_await asio::this_coro::throw_if_cancelled(true);
+      co_await asio::this_coro::throw_if_cancelled(throws);
       std::rethrow_exception(failure);
     }
     co_return elements;

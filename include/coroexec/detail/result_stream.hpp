@@ -204,7 +204,10 @@ class ResultStream final : public Stream<typename Element::type, Ex> {
       }
       if (failure || feed_.over()) {
         over_ = true;
+        const bool throws = co_await asio::this_coro::throw_if_cancelled();
+        co_await asio::this_coro::throw_if_cancelled(false);  // a cancel that came too late for the wait
         co_await feed_.end();
+        co_await asio::this_coro::throw_if_cancelled(throws);
         if (failure) std::rethrow_exception(failure);
         co_return std::nullopt;
       }
@@ -268,7 +271,10 @@ class BatchStream final : public Stream<std::vector<Outcome<R>>, Ex> {
     }
     if (auto failure = state.failure(); failure && batch.empty()) {
       over_ = true;
+      const bool throws = co_await asio::this_coro::throw_if_cancelled();
+      co_await asio::this_coro::throw_if_cancelled(false);
       co_await feed_.end();
+      co_await asio::this_coro::throw_if_cancelled(throws);
       std::rethrow_exception(failure);
     }
     co_return std::optional<Batch>(std::move(batch));
