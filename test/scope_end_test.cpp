@@ -63,5 +63,19 @@ TEST(ScopeEnd, by_the_end_of_the_context_drops_a_job_that_waits_for_room) {
   EXPECT_TRUE(waits.cancelled());
 }
 
+struct alignas(64) Wide {
+  int value = 0;
+};
+
+// Memory of jobs is as aligned as what they hold.
+CORO_TEST(JobMemory, is_aligned_for_results_and_arguments) {
+  CoroutineExecutor executor(home, options());
+  std::vector<Task<Wide>> tasks;
+  const auto gives = []() -> awaitable<Wide> { co_return Wide{}; };
+  for (int i = 0; i < 20; ++i) tasks.push_back(executor.submit_nowait(gives));
+  co_await executor.join();
+  for (auto& task : tasks) EXPECT_EQ(reinterpret_cast<std::uintptr_t>(&task.result()) % alignof(Wide), 0u);
+}
+
 }  // namespace
 }  // namespace coroexec::test

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <new>
 
 #include "coroexec/config.hpp"
 
@@ -15,6 +16,11 @@ COROEXEC_DECL void free_block(void* block, std::size_t size) noexcept;
 struct PooledObject {
   static void* operator new(std::size_t size) { return allocate_block(size); }
   static void operator delete(void* block, std::size_t size) noexcept { free_block(block, size); }
+  // One that asks for more than the usual alignment comes from the system.
+  static void* operator new(std::size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
+  static void operator delete(void* block, std::size_t, std::align_val_t alignment) noexcept {
+    ::operator delete(block, alignment);
+  }
 };
 
 }  // namespace coroexec::detail
