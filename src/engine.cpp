@@ -742,6 +742,7 @@ void Engine::start_body(TaskBase& body) {
   Worker* worker = nullptr;
   {
     std::lock_guard lock(mutex_);
+    if (phase_ == Phase::closed) throw_if_closed_locked();  // a stream that outlived its scope
     worker = &new_worker_locked(true);
     body.retain();
     body.is_body = true;

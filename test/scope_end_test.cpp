@@ -15,6 +15,20 @@
 namespace coroexec::test {
 namespace {
 
+// CE-8: also for a stream whose source would have had to be read by a coroutine of the scope.
+CORO_TEST_EVERYWHERE(ScopeEnd, closes_a_stream_that_was_not_begun) {
+  const auto numbers = [](Yield<int> yield) -> awaitable<void> { co_await yield(1); };
+  const auto twice = [](int n) -> awaitable<int> { co_return 2 * n; };
+  AsyncGenerator<int> stream;
+  {
+    CoroutineExecutor executor(home, options({.name = "short"}));
+    stream = executor.map(twice, generate<int>(numbers));
+  }
+  EXPECT_TRUE(is_error(co_await error_of(stream.next()), errc::closed, "executor 'short' has ended"));
+  EXPECT_EQ(co_await stream.next(), std::nullopt);
+  co_await stream.aclose();
+}
+
 // CE-13: a lambda coroutine's captures live as long as its coroutine, an initializer's as well.
 TEST(ScopeEnd, by_the_end_of_the_context_keeps_an_initializers_captures_to_the_last) {
   std::atomic<int> live = 0;

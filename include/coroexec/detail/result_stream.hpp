@@ -166,7 +166,12 @@ class StreamFeed {
     source_.reset();
     auto job = make_job<Ex>(*engine_, TaskOptions{}, &StreamFeed::pump, engine_, std::move(input));
     state_->pump_started(job);
-    engine_->run_beside(*job);
+    try {
+      engine_->run_beside(*job);
+    } catch (...) {
+      job->drop_payload();  // ends the input
+      throw;
+    }
   }
 
   Ref<BasicEngine<Ex>> engine_;
