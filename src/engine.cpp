@@ -119,7 +119,12 @@ Engine::Engine(const EngineConfig& config, bool threads, RunQueue* borrowed, Con
   service.add(*this);
 }
 
-Engine::~Engine() = default;
+// Still known to the service: one that failed while it was made, or was never closed.
+Engine::~Engine() {
+  if (!service_) return;
+  service_->remove(*this);
+  if (queue_) service_->release_queue(*queue_);
+}
 
 // A task handle may be the last to hold an engine, when the context is long gone or about to go: so
 // everything of the context is given back as soon as the face has closed and no coroutine is left.
@@ -402,6 +407,7 @@ void Engine::worker_gone(Worker& worker) noexcept {
     worker.gone = true;
     recyclable = !worker.cancel_queued;
     if (service_ && worker.started) wake_worker_locked(effects);
+    if (service_ && !worker.started) effects.start_failed = true;  // no memory for its frame
     after_change_locked(effects);
   }
   effects.carry_out(*this);
@@ -513,7 +519,7 @@ void Engine::after_change_locked(Effects& effects) noexcept {
   effects.waiters.append(joiners_.take_all());
   if (scope_over_locked()) effects.waiters.append(scope_end_.take_all());
   // Nobody in the scope is left to read what a pump would still bring.
-  if (scoped_ && !body_running_ && pumps_ > 0)
+  if (service_ && scoped_ && !body_running_ && pumps_ > 0)
     for_each_running_locked([&](TaskBase& running) { request_cancel_locked(running, CancelReason::scope, effects); });
   if (armed_ != Time::max() && scope_deadline_ == Time::max()) {
     armed_ = rate_wake_ = Time::max();
