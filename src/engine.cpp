@@ -710,7 +710,7 @@ void Engine::deliver_cancels() noexcept {
       if (!worker) return;
       if (threads()) {
         if (std::exchange(worker->cancel_queued, true)) continue;
-        retain();  // until cancel_node_done()
+        retain();  // until cancel_arrived()
       }
     }
     try {
@@ -723,23 +723,23 @@ void Engine::deliver_cancels() noexcept {
   }
 }
 
-void CancelNode::run() {
-  if (worker->job && worker->job->cancel_requested.load(std::memory_order_relaxed))
-    worker->signal.emit(asio::cancellation_type::terminal);
-  drop();
-}
+void CancelNode::run() { worker->engine->cancel_arrived(*worker, true); }
 
-void CancelNode::drop() noexcept { worker->engine->cancel_node_done(*worker); }
+void CancelNode::drop() noexcept { worker->engine->cancel_arrived(*worker, false); }
 
-void Engine::cancel_node_done(Worker& worker) noexcept {
+// Looks at the job and lets the next cancel be sent under one lock: one that comes later is not lost. The job
+// that is told cannot end meanwhile, nor its worker go: both would do so on the queue this runs on.
+void Engine::cancel_arrived(Worker& worker, bool tell) {
+  const auto sent = Ref<Engine>::adopt(this);
   bool recyclable = false;
   {
     std::lock_guard lock(mutex_);
     worker.cancel_queued = false;
     recyclable = worker.gone;
+    tell = tell && worker.job && worker.job->cancel_requested.load(std::memory_order_relaxed);
   }
+  if (tell) worker.signal.emit(asio::cancellation_type::terminal);
   if (recyclable) recycle(worker);
-  release();
 }
 
 // ---- the engine's life

@@ -1,6 +1,7 @@
 // Cancels that come at an awkward moment: before a start, between two jobs of a worker, at its end.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -53,6 +54,43 @@ CORO_TEST(AwkwardCancel, between_two_jobs_of_a_worker_hits_its_own_job_only) {
   EXPECT_TRUE(target->cancelled());
   EXPECT_FALSE(of_another_type.exception()) << what(of_another_type.exception());
   EXPECT_FALSE(of_the_same_type.exception()) << what(of_the_same_type.exception());
+}
+
+// CE-4: the same worker's next job must still hear of its own cancel while the cancel of the job before it arrives.
+TEST(AwkwardCancel, is_not_lost_behind_one_that_came_too_late) {
+  asio::io_context context(2);
+  auto work = asio::make_work_guard(context);
+  CoroutineExecutor executor(context.get_executor(), {.max_workers = 1,
+                                                      .suppress_task_errors = true,
+                                                      .threading = Threading::multi});
+  std::thread thread([&] { context.run(); });
+  for (int round = 0; round < 2000; ++round) {
+    std::atomic<bool> begun = false, go_on = false, next_begun = false;
+    const auto ignores = [&]() -> awaitable<void> {
+      begun = true;
+      while (!go_on) std::this_thread::yield();
+      co_return;
+    };
+    const auto sleeps = [&]() -> awaitable<void> {
+      next_begun = true;
+      co_await sleep_for(std::chrono::hours(1));
+    };
+    auto before = executor.submit_nowait(ignores);
+    auto next = executor.submit_nowait(sleeps);
+    while (!begun) std::this_thread::yield();
+    before.cancel();
+    go_on = true;
+    while (!next_begun) std::this_thread::yield();
+    next.cancel();
+    const auto given_up = std::chrono::steady_clock::now() + patience;
+    while (!next.done() && std::chrono::steady_clock::now() < given_up) std::this_thread::yield();
+    EXPECT_TRUE(next.cancelled()) << "in round " << round;
+    if (!next.done()) break;
+  }
+  executor.cancel();
+  work.reset();
+  context.stop();
+  thread.join();
 }
 
 // CE-43: a stream whose source was never begun to be read can be joined all the same.

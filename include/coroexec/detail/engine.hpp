@@ -171,7 +171,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   bool worker_may_go(Worker& worker) const noexcept;
   void park(Worker& worker, QueueNode& handler) noexcept;
   void worker_gone(Worker& worker) noexcept;
-  void cancel_node_done(Worker& worker) noexcept;
+  void cancel_arrived(Worker& worker, bool tell);
 
   std::size_t index_in_service = 0;
   void on_timer() noexcept;
