@@ -133,7 +133,7 @@ void Engine::detach_if_over() noexcept {
   RunQueue* queue = nullptr;
   {
     std::lock_guard lock(mutex_);
-    if (phase_ != Phase::closed || held_ > 0 || !admission_.idle() || !service_) return;
+    if (phase_ != Phase::closed || held_ > 0 || !jobs_idle_locked() || !service_) return;
     service = std::exchange(service_, nullptr);
     queue = std::exchange(queue_, nullptr);
   }
@@ -293,7 +293,7 @@ void Engine::fail_stranded() noexcept {
       admission_.dequeued();
       job->error_ = std::make_exception_ptr(std::bad_alloc());
       settle_locked(*job, TaskState::failed, effects);
-      effects.settled.push_back(*job);
+      let_go_later_locked(*job, effects);
       apply_policy_locked(*job, TaskState::failed, effects);
     }
     after_change_locked(effects);
@@ -514,7 +514,7 @@ void Engine::for_each_running_locked(F f) const {
 
 void Engine::after_change_locked(Effects& effects) noexcept {
   if (admission_.may_admit() || (admission_.waiting() > 0 && phase_ != Phase::open)) effects.admits = true;
-  if (!admission_.idle()) return;
+  if (!jobs_idle_locked()) return;
   retire_if_idle_locked();
   effects.waiters.append(joiners_.take_all());
   if (scope_over_locked()) effects.waiters.append(scope_end_.take_all());
@@ -589,7 +589,30 @@ void Engine::cancel_queued_locked(TaskBase& job, CancelReason reason,
   job.cancel_reason = reason;
   job.error_ = error;
   settle_locked(job, TaskState::cancelled, effects);
+  let_go_later_locked(job, effects);
+}
+
+// The scope is not over before the job's arguments are gone.
+void Engine::let_go_later_locked(TaskBase& job, Effects& effects) noexcept {
   effects.settled.push_back(job);
+  ++letting_go_;
+}
+
+void Engine::let_go(Effects& effects) noexcept {
+  std::size_t count = 0;
+  for (auto* job = effects.settled.front(); job; job = effects.settled.next(*job), ++count) job->drop_payload();
+  while (auto* job = effects.settled.pop_front()) {
+    if (job->sink) job->sink->completed(*job);
+    job->release();
+  }
+  Effects over;
+  {
+    std::lock_guard lock(mutex_);
+    letting_go_ -= count;
+    after_change_locked(over);
+  }
+  over.carry_out(*this);
+  detach_if_over();
 }
 
 void Engine::cancel_everything_locked(CancelReason reason, Effects& effects) noexcept {
@@ -630,7 +653,7 @@ void Engine::interrupt(TaskBase& job, std::exception_ptr error) {
       admission_.dequeued();
       job.error_ = std::move(error);
       settle_locked(job, TaskState::failed, effects);
-      effects.settled.push_back(job);
+      let_go_later_locked(job, effects);
       apply_policy_locked(job, TaskState::failed, effects);
       after_change_locked(effects);
     } else if (job.worker_) {
@@ -927,7 +950,7 @@ bool Engine::deadlocked_locked() noexcept {
 
 bool Engine::idle() const {
   std::lock_guard lock(mutex_);
-  return admission_.idle();
+  return jobs_idle_locked();
 }
 
 bool Engine::open() const {
@@ -989,11 +1012,7 @@ void Engine::Effects::carry_out_all(Engine& engine) noexcept {
   if (admits) engine.admit();
   waiters.complete();
   if (cancels) engine.deliver_cancels();
-  while (auto* job = settled.pop_front()) {
-    job->drop_payload();
-    if (job->sink) job->sink->completed(*job);
-    job->release();
-  }
+  if (!settled.empty()) engine.let_go(*this);
 }
 
 void Engine::Effects::send_for_worker(Engine& engine) noexcept {

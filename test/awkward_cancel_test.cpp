@@ -1,10 +1,10 @@
 // Cancels that come at an awkward moment: before a start, between two jobs of a worker, at its end.
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <memory>
 #include <stdexcept>
 #include <thread>
@@ -137,8 +137,9 @@ CORO_TEST(AwkwardCancel, collect_keeps_throw_if_cancelled) {
     throw std::runtime_error("no");
     co_return 0;
   };
+  auto stream = executor.map(fails, std::vector<int>{0});
   co_await asio::this_coro::throw_if_cancelled(false);
-  EXPECT_TRUE(says(co_await error_of(executor.map(fails, std::vector<int>{0}).collect()), "no"));
+  EXPECT_TRUE(says(co_await error_of(std::move(stream).collect()), "no"));
   EXPECT_FALSE(co_await asio::this_coro::throw_if_cancelled());
 }
 

@@ -5,15 +5,73 @@
 #include <boost/asio/experimental/concurrent_channel.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "coro_test.hpp"
 #include "coroexec/coroutine_executor.hpp"
+#include "coroexec/generate.hpp"
 #include "coroexec/this_task.hpp"
 #include "test_objects.hpp"
 
 namespace coroexec::test {
 namespace {
+
+// Takes its time to die, and notices when its scope has ended meanwhile.
+class Lingers {
+ public:
+  Lingers(std::atomic<bool>& scope_is_over, std::atomic<int>& too_late)
+      : scope_is_over_(&scope_is_over), too_late_(&too_late) {}
+  Lingers(Lingers&& other) noexcept
+      : scope_is_over_(std::exchange(other.scope_is_over_, nullptr)), too_late_(other.too_late_) {}
+  ~Lingers() {
+    if (!scope_is_over_) return;
+    const auto until = std::chrono::steady_clock::now() + milliseconds(30);
+    while (!*scope_is_over_ && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    if (*scope_is_over_) ++*too_late_;
+  }
+
+ private:
+  std::atomic<bool>* scope_is_over_;
+  std::atomic<int>* too_late_;
+};
+
+// CE-1: also of jobs that never start.
+CORO_TEST_EVERYWHERE(ScopeEnd, waits_for_the_arguments_of_jobs_cancelled_in_the_queue) {
+  std::atomic<bool> over = false;
+  std::atomic<int> too_late = 0;
+  const auto fails = [](Lingers) -> awaitable<void> {
+    throw std::runtime_error("no");
+    co_return;
+  };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    for (int i = 0; i < 5; ++i) executor.submit_nowait(fails, Lingers(over, too_late));
+    co_return;
+  };
+  EXPECT_TRUE(says(co_await error_of(with_executor(options({.max_workers = 1}), body)), "no"));
+  over = true;
+  co_await asio::post(asio::use_awaitable);
+  EXPECT_EQ(too_late, 0);
+}
+
+// CE-1
+CORO_TEST_EVERYWHERE(ScopeEnd, waits_for_results_that_nobody_reads) {
+  std::atomic<bool> over = false;
+  std::atomic<int> too_late = 0;
+  const auto makes_one = [&]() -> awaitable<Lingers> { co_return Lingers(over, too_late); };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    executor.submit_nowait(makes_one);
+    co_return;
+  };
+  co_await with_executor(options(), body);
+  over = true;
+  co_await asio::post(asio::use_awaitable);
+  EXPECT_EQ(too_late, 0);
+}
 
 // CE-8: also for a stream whose source would have had to be read by a coroutine of the scope.
 CORO_TEST_EVERYWHERE(ScopeEnd, closes_a_stream_that_was_not_begun) {

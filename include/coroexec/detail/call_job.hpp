@@ -30,7 +30,10 @@ class CallJob final : public ResultJob<T, Ex> {
         *payload_);
   }
 
-  void drop_payload() noexcept override { payload_.reset(); }
+  void drop_payload() noexcept override {
+    payload_.reset();
+    if constexpr (!std::is_void_v<T>) this->drop_unread();
+  }
 
  private:
   std::optional<std::tuple<F, Args...>> payload_;

@@ -154,9 +154,9 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   WaitList& waiters_of(TaskBase& job) noexcept { return job.waiters_; }
   WaitList& joiners() noexcept { return joiners_; }
   WaitList& scope_end() noexcept { return scope_end_; }
-  bool jobs_idle_locked() const noexcept { return admission_.idle(); }
+  bool jobs_idle_locked() const noexcept { return admission_.idle() && letting_go_ == 0; }
   bool scope_over_locked() const noexcept {
-    return admission_.idle() && !body_running_ && pumps_ == 0;
+    return jobs_idle_locked() && !body_running_ && pumps_ == 0;
   }
   bool stopped_locked() const noexcept { return phase_ >= Phase::stopping; }
   std::string_view kind() const noexcept { return kind_; }
@@ -227,6 +227,8 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   void stop_for_error_locked(TaskBase& job, Effects& effects) noexcept;
   void cancel_queued_locked(TaskBase& job, CancelReason reason, const std::exception_ptr& error,
                             Effects& effects) noexcept;
+  void let_go_later_locked(TaskBase& job, Effects& effects) noexcept;
+  void let_go(Effects& effects) noexcept;
   void cancel_everything_locked(CancelReason reason, Effects& effects) noexcept;
   bool deadlocked_locked() noexcept;
   template <class F>
@@ -256,6 +258,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   IntrusiveList<Worker, &Worker::link> busy_;
   std::size_t workers_ = 0;
   bool wake_pending_ = false;   // one worker has been woken and has not looked at the queue yet
+  std::size_t letting_go_ = 0;  // jobs that ended in the queue and have not been destroyed yet
   std::size_t held_ = 0;        // workers in our hands, with all that is left of their coroutines
   bool scoped_ = false;         // has, or had, a body
   bool body_running_ = false;

@@ -68,7 +68,8 @@ class COROEXEC_DECL TaskBase : public PooledObject {
   void check_done() const;
   void check_result() const;
 
-  // Destroys callable and arguments: once the job has ended or will never start.
+  // Destroys callable and arguments, and a result that nobody can read: once the job has ended or will never start,
+  // and before its scope is told, which they may refer to.
   virtual void drop_payload() noexcept = 0;
 
   // Two jobs of one kind are of one ResultJob type.
@@ -110,6 +111,8 @@ class COROEXEC_DECL TaskBase : public PooledObject {
 
  protected:
   void end_with(std::exception_ptr error) noexcept { error_ = std::move(error); }
+  // Nobody has a handle, and no stream wants the result.
+  bool unread() const noexcept { return !sink && references_.is_one(); }
 };
 
 // What a worker of executor type `Ex` can run.
@@ -134,6 +137,9 @@ class ResultJob : public Job<Ex> {
   }
   virtual asio::awaitable<T, Ex> call() = 0;  // the user's coroutine
   void succeed(T&& value) { value_.emplace(std::move(value)); }
+  void drop_unread() noexcept {
+    if (this->unread()) value_.reset();
+  }
   const void* kind() const noexcept final { return type_mark(); }
   static const void* type_mark() noexcept {
     static char mark;  // not const: a folding linker would merge the marks of all types

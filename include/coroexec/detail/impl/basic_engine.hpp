@@ -66,6 +66,12 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::work(Worker& worker) {
   }
 }
 
+// A result's type may well be of an anonymous namespace; g++ takes the frame for one of this header's.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsubobject-linkage"
+#endif
+
 // Nothing may be thrown out of here but what stops it from starting.
 template <class Ex>
 template <class Typed>
@@ -92,6 +98,10 @@ asio::awaitable<TaskBase*, Ex> BasicEngine<Ex>::run_jobs(Worker& worker, Typed& 
     job = static_cast<Typed*>(next);
   }
 }
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 // Timers and sockets get their turn.
 template <class Ex>
