@@ -101,7 +101,7 @@ void EngineConfig::check() const {
   if (timeout < std::chrono::nanoseconds::zero()) refuse("timeout must not be negative");
 }
 
-Engine::Engine(const EngineConfig& config, bool threads, RunQueue* borrowed, ContextService& service)
+Engine::Engine(const EngineConfig& config, bool threads, bool own_queues, RunQueue* borrowed, ContextService& service)
     : service_(&service),
       queue_(borrowed),
       queue_is_borrowed_(borrowed),
@@ -114,9 +114,10 @@ Engine::Engine(const EngineConfig& config, bool threads, RunQueue* borrowed, Con
       part_of_caller_(config.part_of_caller),
       first_success_(config.first_success),
       all_errors_(config.all_errors),
+      kept_(config.kept && own_queues),
       name_(config.name),
       kind_(config.kind) {
-  if (auto* worker = current_worker(); worker && worker->job) parent_ = Ref<TaskBase>(worker->job);
+  if (auto* worker = current_worker(); worker && worker->job && !config.kept) parent_ = Ref<TaskBase>(worker->job);
   service.add(*this);
 }
 
@@ -194,6 +195,17 @@ bool Engine::try_submit(TaskBase& job) {
     std::lock_guard lock(mutex_);
     throw_if_closed_locked();
     if (!admission_.has_room()) return false;
+    enqueue_locked(job, effects);
+  }
+  effects.carry_out(*this);
+  return true;
+}
+
+bool Engine::submit_kept(TaskBase& job) {
+  Effects effects;
+  {
+    std::lock_guard lock(mutex_);
+    if (phase_ != Phase::open) return false;
     enqueue_locked(job, effects);
   }
   effects.carry_out(*this);
@@ -310,6 +322,7 @@ Worker& Engine::new_worker_locked(bool is_body) {
     service_->release_worker(worker);
     throw;
   }
+  worker.counts_itself = !kept_;
   ++held_;
   return worker;
 }
@@ -349,10 +362,12 @@ TaskBase* Engine::advance(Worker& worker) noexcept {
     if (worker.woken) worker.woken = wake_pending_ = false;
     if (ended) finish_locked(worker, *ended, aborted, effects);
     if (ended && worker.interruption) std::swap(effects.unused, worker.interruption);
-    next = start_next_locked(worker, effects);
+    // Perhaps still on the stack of whoever started it: no other job is to run there.
+    if (!ended || !ended->started_here) next = start_next_locked(worker, effects);
     if (ended && !next) busy_.remove(worker);
     after_change_locked(effects);
   }
+  if (kept_ && worker.job_counted != (next != nullptr)) next ? count_job(worker) : uncount_job(worker);
   effects.carry_out(*this);
   if (ended) {
     if (ended->sink) ended->sink->completed(*ended);
@@ -361,9 +376,12 @@ TaskBase* Engine::advance(Worker& worker) noexcept {
   return next;
 }
 
+// A kept engine keeps that many idle workers from a crowd.
 bool Engine::worker_may_go(Worker& worker) const noexcept {
+  constexpr std::size_t keep_idle = 256;
   std::lock_guard lock(mutex_);
-  return worker.is_body || phase_ == Phase::closed || (part_of_caller_ && scope_over_locked());
+  return worker.is_body || phase_ == Phase::closed || (part_of_caller_ && scope_over_locked()) ||
+         (kept_ && workers_ - admission_.active() > keep_idle && admission_.queued() == 0);
 }
 
 void Engine::park(Worker& worker, QueueNode& handler) noexcept {
@@ -387,6 +405,7 @@ void Engine::park(Worker& worker, QueueNode& handler) noexcept {
 void Engine::worker_gone(Worker& worker) noexcept {
   TaskBase* const job = worker.job;
   worker.given = nullptr;
+  uncount_job(worker);
   if (job) job->drop_payload();
   Effects effects;
   bool recyclable = false;
@@ -523,7 +542,7 @@ void Engine::after_change_locked(Effects& effects) noexcept {
 // be able to return. While a body runs, its scope is waited for anyway, and on a ready queue nothing
 // parked counts.
 void Engine::retire_if_idle_locked(Effects& effects) noexcept {
-  if (part_of_caller_) return;  // so is this one
+  if (part_of_caller_ || kept_) return;  // so is this one; idle workers of kept engines are no work
   if (scope_over_locked() && !idle_.empty() && !retire_posted_ && service_ && !service_->has_ready_queue())
     retire_posted_ = effects.retire = true;
 }
@@ -768,11 +787,13 @@ void Engine::shut() noexcept {
 void Engine::close() noexcept {
   Effects effects;
   IntrusiveList<Worker, &Worker::link> idle;
-  Ref<TaskBase> parent;  // released without the lock
+  Ref<TaskBase> parent;  // released without the lock, as is the next
+  decltype(kept_engines_) kept;
   {
     std::lock_guard lock(mutex_);
     phase_ = Phase::closed;
     std::swap(parent, parent_);
+    std::swap(kept, kept_engines_);
     cancel_everything_locked(CancelReason::scope, effects);
     effects.admits = true;
     scope_deadline_ = Time::max();
@@ -796,10 +817,12 @@ void Engine::abandon() noexcept {
   Effects effects;
   IntrusiveList<Worker, &Worker::link> idle;
   Ref<TaskBase> parent;
+  decltype(kept_engines_) kept;
   {
     std::lock_guard lock(mutex_);
     phase_ = Phase::closed;
     std::swap(parent, parent_);
+    std::swap(kept, kept_engines_);
     cancel_everything_locked(CancelReason::dropped, effects);
     idle = idle_.take_all();
   }

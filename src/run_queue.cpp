@@ -54,6 +54,12 @@ RunQueue::Here::~Here() {
   this_thread.draining = draining_before_;
 }
 
+bool RunQueue::claim() noexcept {
+  QueueNode* expected = idle();
+  return inbox_.compare_exchange_strong(expected, nullptr, std::memory_order_acq_rel);
+}
+
+// Also the end of every drain.
 void RunQueue::release() {
   if (!first_) {
     QueueNode* empty = nullptr;

@@ -81,7 +81,7 @@ class BasicEngine final : public Engine {
   BasicEngine(const Ex& executor, const EngineConfig& config)
       : BasicEngine(executor, config, config.part_of_caller ? borrowed_queue(executor) : nullptr) {}
   BasicEngine(const Ex& executor, const EngineConfig& config, RunQueue* borrowed)
-      : Engine(config, !single_threaded(executor, config.threading), borrowed, ContextService::of(executor)),
+      : Engine(config, !single_threaded(executor, config.threading), own_queues, borrowed, ContextService::of(executor)),
         executor_(config.part_of_caller ? executor : base_executor(executor)) {
     if (own_queues && !threads() && !queue_) queue_ = &service_->acquire_queue(*executor_);
   }
@@ -117,7 +117,10 @@ class BasicEngine final : public Engine {
 
   asio::any_io_executor completion_executor() const override;
   void give_queue_locked(Worker& worker) override;
+  bool may_start_here() const noexcept override;
   void start_worker(Worker& worker) override;
+  void claim_own_queue(Worker& worker) override;
+  void run_here(Worker& worker, QueueNode* parked) override;
   void schedule(Worker& worker, QueueNode& node) override;
   void admit() noexcept override;
   bool take_token_locked() noexcept override;

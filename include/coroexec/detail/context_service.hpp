@@ -24,6 +24,7 @@ class WaitList;
 class WaitNode;
 template <class T>
 class Ref;
+struct KeptKey;
 
 class COROEXEC_DECL ContextService : public asio::execution_context::service {
  public:
@@ -58,6 +59,11 @@ class COROEXEC_DECL ContextService : public asio::execution_context::service {
 
   void add(Engine& engine);
   void remove(Engine& engine) noexcept;
+
+  // The engines kept for tasks of no scope, each for one executor (kept_engine.hpp). Adding one lets
+  // those go that have nothing to do, and gives the one that another thread has added meanwhile.
+  Ref<Engine> find_kept(const KeptKey& key);
+  Ref<Engine> keep(const KeptKey& key, Ref<Engine> engine);
   void add(WaitNode& node);
   void remove(WaitNode& node) noexcept;
   void add(Handover& handover) noexcept;
@@ -70,6 +76,7 @@ class COROEXEC_DECL ContextService : public asio::execution_context::service {
 
  private:
   void shutdown() override;
+  Engine* find_kept_locked(const KeptKey& key) noexcept;
 
   std::mutex mutex_;       // never held while another of our mutexes is taken
   std::mutex wait_mutex_;  // for the parked handlers; never taken while an owner's is held

@@ -58,10 +58,14 @@ class COROEXEC_DECL RunQueue {
   // True inside a drain of this queue on this thread.
   bool running_here() const noexcept;
 
-  // The end of every drain: schedules the next one, or leaves the queue idle.
+  // Keeps the queue for who wants to run something of it at once, on its own stack: what is pushed
+  // waits, and nothing drains it, until release(). False: a drain is due or runs.
+  bool claim() noexcept;
+  // Also the end of every drain: schedules the next one, or leaves the queue idle.
   void release();
 
-  // While one lives, the calling thread is inside a drain of the queue, on behalf of `worker`.
+  // While one lives, the calling thread is inside a drain of the queue, on behalf of `worker`. The
+  // queue has been claimed; or one thread does everything, then its drain may also be under way.
   class COROEXEC_DECL Here {
    public:
     Here(RunQueue& queue, Worker* worker) noexcept;

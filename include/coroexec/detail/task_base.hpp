@@ -89,6 +89,7 @@ class COROEXEC_DECL TaskBase : public PooledObject {
  public:
   bool is_body = false;         // a scope's own body: outside of the bound
   bool error_is_owned = false;  // its error goes to a stream or to the caller, not to the policy
+  bool started_here = false;    // on the stack of whoever made it, by Engine::start_here()
   std::atomic<bool> cancel_requested{false};  // a cancel since the start or the last uncancel()
   std::atomic<CancelReason> cancel_reason{CancelReason::none};  // written under the mutex
   std::uint32_t heap_index = no_deadline;           // mutex

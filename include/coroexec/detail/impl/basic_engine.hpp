@@ -151,6 +151,42 @@ void BasicEngine<Ex>::start_worker(Worker& worker) {
   }
 }
 
+// A concrete executor type is a serial executor, used as it is: only on it can a job be started.
+template <class Ex>
+bool BasicEngine<Ex>::may_start_here() const noexcept {
+  if constexpr (!own_queues && requires { executor_.running_in_this_thread(); })
+    return executor_.running_in_this_thread();
+  else
+    return true;
+}
+
+// Stray handlers may still come through a queue that has been given back.
+template <class Ex>
+void BasicEngine<Ex>::claim_own_queue(Worker& worker) {
+  if constexpr (own_queues)
+    do worker.queue = &service_->acquire_queue(executor_);
+    while (!worker.queue->claim());
+}
+
+template <class Ex>
+void BasicEngine<Ex>::run_here(Worker& worker, QueueNode* parked) {
+  const auto run = [&] {
+    if (parked) return parked->run();
+    Gone gone(Ref<BasicEngine>(this), worker);
+    if constexpr (own_queues)
+      asio::co_spawn(Ex(JobExecutor(worker)), work(worker), std::move(gone));
+    else
+      asio::co_spawn(executor_, work(worker), std::move(gone));
+  };
+  if constexpr (own_queues) {
+    RunQueue::Here here(*worker.queue, &worker);
+    run();
+  } else {
+    CurrentWorker current(&worker);
+    run();
+  }
+}
+
 template <class Ex>
 void BasicEngine<Ex>::schedule(Worker& worker, QueueNode& node) {
   node.worker = &worker;
