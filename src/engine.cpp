@@ -1,4 +1,5 @@
 #include "coroexec/detail/alarm.hpp"
+#include "coroexec/detail/context_executor.hpp"
 #include "coroexec/detail/engine.hpp"
 
 #include <algorithm>
@@ -66,8 +67,12 @@ bool caller_is_cancelled() noexcept {
 
 bool single_threaded(const asio::any_io_executor& executor, Threading threading) {
   if (threading != Threading::automatic) return threading == Threading::single;
-  if (auto* job_executor = executor.target<JobExecutor>())
+  if (auto* context_executor = executor.target<ContextExecutor>())
+    return single_threaded(context_executor->inner(), threading);
+  if (auto* job_executor = executor.target<JobExecutor>()) {
+    if (job_executor->queue().is_gate()) return single_threaded(job_executor->queue().target(), threading);
     if (auto* engine = job_executor->worker().engine) return !engine->threads();
+  }
   if (executor.target<asio::strand<asio::any_io_executor>>() ||
       executor.target<asio::strand<asio::io_context::executor_type>>() ||
       executor.target<asio::strand<asio::thread_pool::executor_type>>())
@@ -115,6 +120,7 @@ Engine::Engine(const EngineConfig& config, bool threads, bool own_queues, RunQue
       first_success_(config.first_success),
       all_errors_(config.all_errors),
       kept_(config.kept && own_queues),
+      gates_(config.kept == KeptKind::gates),
       name_(config.name),
       kind_(config.kind) {
   if (auto* worker = current_worker(); worker && worker->job && !config.kept) parent_ = Ref<TaskBase>(worker->job);
@@ -368,6 +374,7 @@ TaskBase* Engine::advance(Worker& worker) noexcept {
     after_change_locked(effects);
   }
   if (kept_ && worker.job_counted != (next != nullptr)) next ? count_job(worker) : uncount_job(worker);
+  if (gates_) worker.queue->go_home();
   effects.carry_out(*this);
   if (ended) {
     if (ended->sink) ended->sink->completed(*ended);
@@ -438,10 +445,13 @@ void Engine::recycle(Worker& worker) noexcept {
   {
     std::lock_guard lock(mutex_);
     service = service_;  // stays while workers are held
-    if (service && worker.queue && worker.queue != queue_) service->release_queue(*worker.queue);
     worker.engine = nullptr;
   }
   if (!service) return;
+  if (worker.queue && worker.queue != queue_) {
+    if (gates_) worker.queue->renew();
+    service->release_queue(*worker.queue);
+  }
   service->release_worker(worker);
   {
     std::lock_guard lock(mutex_);

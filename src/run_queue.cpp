@@ -6,13 +6,10 @@
 #include <boost/asio/prefer.hpp>
 #include <utility>
 
+#include "coroexec/detail/context_cell.hpp"
+
 namespace coroexec::detail {
 namespace {
-
-struct ThisThread {
-  Worker* worker = nullptr;
-  const RunQueue* draining = nullptr;
-};
 
 constinit thread_local ThisThread this_thread;
 
@@ -35,24 +32,40 @@ struct Drain {
   void operator()() const { queue->drain(); }
 };
 
+// One that is posted to where a gate opened may come when the gate is used by others.
+struct GateDrain {
+  RunQueue* queue;
+  std::uint32_t renewed;
+  void operator()() const {
+    if (queue->renewed_ == renewed && !queue->dead_) queue->drain();
+  }
+};
+
 Worker* current_worker() noexcept { return this_thread.worker; }
 
 CurrentWorker::CurrentWorker(Worker* worker) noexcept
     : previous_(std::exchange(this_thread.worker, worker)) {}
 CurrentWorker::~CurrentWorker() { this_thread.worker = previous_; }
 
+const ThisThread& this_thread_state() noexcept { return this_thread; }
+
+CurrentContext::CurrentContext(ContextCell* context) noexcept
+    : previous_(std::exchange(this_thread.context, context)) {}
+CurrentContext::~CurrentContext() { this_thread.context = previous_; }
+
 QueueNode* RunQueue::idle() noexcept { return &idle_mark; }
 
 RunQueue::~RunQueue() { shut_down(); }
 
-RunQueue::Here::Here(RunQueue& queue, Worker* worker) noexcept
-    : worker_before_(std::exchange(this_thread.worker, worker)),
-      draining_before_(std::exchange(this_thread.draining, &queue)) {}
-
-RunQueue::Here::~Here() {
-  this_thread.worker = worker_before_;
-  this_thread.draining = draining_before_;
+ThisThread RunQueue::inside(Worker* worker, const ThisThread& before) const noexcept {
+  if (!gate_) return {worker, this, nullptr, &before};
+  return {before.worker, this, gate_context_ ? gate_context_ : before.context, &before};
 }
+
+RunQueue::Here::Here(RunQueue& queue, Worker* worker) noexcept : before_(this_thread) {
+  this_thread = queue.inside(worker, before_);
+}
+RunQueue::Here::~Here() { this_thread = before_; }
 
 bool RunQueue::claim() noexcept {
   QueueNode* expected = idle();
@@ -71,7 +84,10 @@ void RunQueue::release() {
 bool RunQueue::running_here() const noexcept { return this_thread.draining == this; }
 
 void RunQueue::push(QueueNode& node, bool may_run_now) {
-  if (dead_.load(std::memory_order_relaxed)) return node.drop();
+  if (dead_.load(std::memory_order_relaxed)) {
+    node.next_in_queue = nullptr;
+    return let_go(&node);
+  }
   if (running_here()) return append_local(node);
   QueueNode* before = inbox_.load(std::memory_order_relaxed);
   do {
@@ -88,6 +104,7 @@ void RunQueue::push(QueueNode& node, bool may_run_now) {
 }
 
 void RunQueue::schedule(bool may_run_now) {
+  if (gate_) return asio::post(target_, GateDrain{this, renewed_.load()});
   may_run_now ? asio::dispatch(target_, Drain{this}) : asio::post(target_, Drain{this});
 }
 
@@ -117,7 +134,8 @@ void RunQueue::fetch_inbox() noexcept {
 // and what is left in the queue is scheduled again.
 struct RunQueue::Turn {
   RunQueue& queue;
-  ThisThread before = std::exchange(this_thread, {nullptr, &queue});
+  ThisThread before = this_thread;
+  explicit Turn(RunQueue& q) noexcept : queue(q) { this_thread = q.inside(nullptr, before); }
   ~Turn() noexcept(false) {
     this_thread = before;
     queue.release();
@@ -131,11 +149,13 @@ void RunQueue::drain() {
   QueueNode* const end = last_;
   if (!first_) return;  // dropped by a shutdown
   Turn turn{*this};
+  const bool gate = gate_;
+  const Ref<ContextCell> context(gate ? gate_context_ : nullptr);  // to the end of the batch
   for (bool more = true; more;) {
     QueueNode* node = first_;
     more = node != end;
     first_ = node->next_in_queue;
-    this_thread.worker = node->worker;
+    if (!gate) this_thread.worker = node->worker;
     node->run();
   }
 }
@@ -147,13 +167,50 @@ void RunQueue::dispatch(QueueNode& node) {
     return node.run();
   }
   if (!here || here->target_ != target_) return push(node, true);
-  QueueNode* expected = idle();
-  if (dead_.load(std::memory_order_relaxed) ||
-      !inbox_.compare_exchange_strong(expected, nullptr, std::memory_order_acq_rel))
-    return push(node);
+  if (dead_.load(std::memory_order_relaxed) || !claim()) return push(node);
   Turn turn{*this};
-  this_thread.worker = node.worker;
+  if (!gate_) this_thread.worker = node.worker;
   node.run();
+}
+
+void RunQueue::open(const asio::any_io_executor& target) {
+  {
+    std::lock_guard lock(work_mutex_);
+    home_ = std::exchange(target_, target);
+  }
+  release();
+}
+
+// For whoever drains it, or when nobody does.
+void RunQueue::go_home() noexcept {
+  gate_context_ = nullptr;
+  if (!home_) return;
+  asio::any_io_executor away;  // released after the lock
+  std::lock_guard lock(work_mutex_);
+  away = std::exchange(target_, std::exchange(home_, {}));
+}
+
+// Destructors see the context that the coroutine ran in.
+void RunQueue::let_go(QueueNode* nodes) noexcept {
+  CurrentContext context(gate_context_ ? gate_context_ : this_thread.context);
+  drop_all(nodes);
+}
+
+void RunQueue::close_gate() noexcept {
+  dead_ = true;
+  QueueNode* inbox = inbox_.exchange(idle(), std::memory_order_acq_rel);
+  QueueNode* local = std::exchange(first_, nullptr);
+  last_ = nullptr;
+  CurrentContext context(gate_context_ ? gate_context_ : this_thread.context);
+  drop_all(local);
+  if (inbox != idle()) drop_all(inbox);
+}
+
+void RunQueue::renew() noexcept {
+  go_home();
+  gate_ = false;
+  ++renewed_;
+  dead_ = false;
 }
 
 void RunQueue::work_started() {

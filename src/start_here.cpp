@@ -1,12 +1,24 @@
-// Starting a job on the caller's own stack, and the engines a context keeps for tasks of no scope.
+// Starting a job on the caller's own stack.
 #include <utility>
 
+#include "coroexec/detail/context_cell.hpp"
 #include "coroexec/detail/engine.hpp"
 
 namespace coroexec::detail {
 
+// A worker on its way, and its queue in our hands: so that it stays serial.
+struct Engine::StartHere {
+  Worker* worker = nullptr;  // null: the engine takes no more jobs
+  QueueNode* parked = nullptr;
+  RunQueue* queue = nullptr;  // null: not claimed
+
+  void release() {
+    if (queue) std::exchange(queue, nullptr)->release();
+  }
+};
+
 // With one thread all workers share a queue, whose drain may be under way below us. With several a
-// worker is taken only together with its queue: its job stays serial.
+// worker is taken only together with its queue.
 Worker& Engine::worker_for_start_here_locked() {
   for (auto* worker = idle_.front(); worker; worker = idle_.next(*worker)) {
     if (threads() && worker->queue && !worker->queue->claim()) continue;
@@ -23,39 +35,76 @@ Worker& Engine::worker_for_start_here_locked() {
     service_->release_worker(worker);
     throw;
   }
+  if (gates_) worker.queue->make_gate();
   return worker;
+}
+
+Engine::StartHere Engine::begin_here(TaskBase& job) {
+  StartHere start;
+  std::lock_guard lock(mutex_);
+  if (phase_ != Phase::open) return start;
+  if (job.timeout_ != no_timeout) deadlines_.reserve(admission_.active() + admission_.queued() + 1);
+  Worker& worker = worker_for_start_here_locked();
+  start.worker = &worker;
+  start.parked = std::exchange(worker.parked, nullptr);
+  if (worker.queue && (threads() || worker.queue->claim())) start.queue = worker.queue;
+  job.retain();
+  job.started_here = true;
+  admission_.enqueued();
+  begin_locked(job, worker);
+  worker.given = &job;
+  return start;
 }
 
 bool Engine::start_here(TaskBase& job) {
   if (!may_start_here()) return submit_kept(job);
+  auto start = begin_here(job);
+  if (!start.worker) return false;
+  try {
+    run_here(*start.worker, start.parked);
+  } catch (...) {  // no memory for a new worker
+    start.release();
+    throw;
+  }
+  // A job that has ended has left its worker to others.
+  if (!job.done() && kept_) count_job(*start.worker);
+  start.release();
+  return true;
+}
+
+bool Engine::start_gated(TaskBase& job, Ref<ContextCell> context, RunQueue*& gate) {
+  job.context = std::move(context);
+  auto start = begin_here(job);
+  if (!start.worker) return false;
+  start.queue->gate_context(job.context.get());
+  try {
+    run_here(*start.worker, start.parked);
+  } catch (...) {
+    start.release();
+    throw;
+  }
+  gate = job.done() ? nullptr : std::exchange(start.queue, nullptr);
+  start.release();
+  return true;
+}
+
+// Asio's operations first: what they are cancelled with arrives at a gate that is still shut, or is
+// dropped on its arrival. Then everything that waits, which unwinds the coroutine if it is not in the
+// middle of such an operation.
+void Engine::close_gate(TaskBase& job, RunQueue& gate) noexcept {
   Worker* worker = nullptr;
-  QueueNode* parked = nullptr;
-  RunQueue* queue = nullptr;
-  bool claimed = false;
   {
     std::lock_guard lock(mutex_);
-    if (phase_ != Phase::open) return false;
-    if (job.timeout_ != no_timeout) deadlines_.reserve(admission_.active() + admission_.queued() + 1);
-    worker = &worker_for_start_here_locked();
-    queue = worker->queue;
-    parked = std::exchange(worker->parked, nullptr);
-    job.retain();
-    job.started_here = true;
-    admission_.enqueued();
-    begin_locked(job, *worker);
-    worker->given = &job;
+    if (job.done()) return;
+    if (service_) worker = job.worker_;
   }
-  if (queue) claimed = threads() || queue->claim();
-  struct Release {
-    RunQueue* queue;
-    ~Release() noexcept(false) {
-      if (queue) queue->release();
+  if (worker) {
+    try {
+      worker->signal.emit(asio::cancellation_type::terminal);
+    } catch (...) {  // it is dropped when it arrives by itself
     }
-  } release{claimed ? queue : nullptr};
-  run_here(*worker, parked);
-  // A job that has ended has left its worker to others.
-  if (!job.done() && kept_) count_job(*worker);
-  return true;
+  }
+  gate.close_gate();
 }
 
 // A suspended job must keep run() from returning, an idle worker must not.

@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "coroexec/detail/alarm.hpp"
+#include "coroexec/detail/context_executor.hpp"
 #include "coroexec/detail/engine.hpp"
 #include "coroexec/detail/job_executor.hpp"
 
@@ -22,10 +23,16 @@ namespace coroexec::detail {
 template <class Ex>
 Ex base_executor(Ex executor) {
   if constexpr (std::is_same_v<Ex, asio::any_io_executor>) {
-    while (auto* job_executor = executor.template target<JobExecutor>()) {
-      const Ex base = job_executor->queue().base();
+    for (;;) {
+      Ex base;
+      if (auto* job_executor = executor.template target<JobExecutor>())
+        base = job_executor->queue().base();
+      else if (auto* context_executor = executor.template target<ContextExecutor>())
+        base = Ex(context_executor->inner());
+      else
+        break;
       if (base == executor) break;  // a SchedulingContext's own
-      executor = base;
+      executor = std::move(base);
     }
   }
   return executor;

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,10 @@
 
 namespace coroexec::detail {
 
+// The two engines that a context keeps for an executor: for tasks of no scope, and for coroutines that
+// go on only as part of whoever awaits them.
+enum class KeptKind : std::uint8_t { tasks, gates };
+
 struct EngineConfig {
   std::size_t max_active = 1;
   std::size_t backlog = automatic_backlog;
@@ -36,7 +41,7 @@ struct EngineConfig {
   double max_per_second = 0;
   std::size_t burst = 1;
   Threading threading = Threading::automatic;
-  bool kept = false;  // by the context, for tasks of no scope: idle workers stay and are no work
+  std::optional<KeptKind> kept = std::nullopt;  // by the context: its idle workers stay and are no work
   std::string_view kind = "executor";  // for error texts
   std::string_view name = {};
   // Its jobs are parts of the caller's own job: they run on the caller's executor, one after the
@@ -61,10 +66,6 @@ COROEXEC_DECL std::exception_ptr take_interruption() noexcept;
 
 // Has a cancel been asked for of the job in which the caller runs, whether it has got there or not?
 COROEXEC_DECL bool caller_is_cancelled() noexcept;
-
-// The two engines kept for an executor: tasks of no scope, and coroutines that go on only as part of
-// whoever awaits them.
-enum class KeptKind : std::uint8_t { tasks, gates };
 
 enum class Phase : std::uint8_t {
   open,      // takes jobs
@@ -102,6 +103,11 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   // has ended or suspended. Elsewhere than on a concrete executor it is only queued. False: the engine
   // takes no more jobs.
   bool start_here(TaskBase& job);
+  // The same, but what comes after the first suspension waits in `gate`, until that is opened or
+  // close_gate(); null if the job has ended. For its code the current job is still the caller's, later
+  // that of whoever opens, and so is the context unless one is given.
+  bool start_gated(TaskBase& job, Ref<ContextCell> context, RunQueue*& gate);
+  void close_gate(TaskBase& job, RunQueue& gate) noexcept;
   // As submit_nowait(), but false if the engine takes no more jobs.
   bool submit_kept(TaskBase& job);
   // Makes a job that no engine has accepted one of this engine.
@@ -151,7 +157,6 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   std::uint64_t executed() const;  // jobs that started and ended
   std::uint64_t winner() const;    // the job whose success stopped the others; 0: none
   bool part_of_caller() const noexcept { return part_of_caller_; }
-  Ref<TaskBase> parent() const noexcept;  // the job in which the engine was made
 
   // A wait that only this engine can end, made by one of its own jobs, for as long as the object
   // lives. The last job that could move gets a would-deadlock error instead. `over`, asked under the
@@ -245,6 +250,8 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   bool start_allowed_locked();
   TaskBase* start_next_locked(Worker& worker, Effects& effects);
   void begin_locked(TaskBase& job, Worker& worker);
+  struct StartHere;
+  StartHere begin_here(TaskBase& job);
   Worker& worker_for_start_here_locked();
   void count_job(Worker& worker);
   void uncount_job(Worker& worker) noexcept;
@@ -280,6 +287,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   const ErrorPolicy policy_;
   const bool part_of_caller_, first_success_, all_errors_;
   const bool kept_;   // by the context, with its idle workers
+  const bool gates_;  // each worker's queue is one
 
   IntrusiveList<TaskBase, &TaskBase::link> queued_;
   IntrusiveList<Worker, &Worker::link> idle_;

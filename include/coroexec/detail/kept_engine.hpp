@@ -31,7 +31,7 @@ Ref<Engine> make_kept(const KeptKey& key) {
   EngineConfig config;
   config.max_active = unlimited;
   config.policy = ErrorPolicy::suppress;
-  config.kept = true;
+  config.kept = key.kind;
   config.threading = key.threads ? Threading::multi : Threading::single;
   config.kind = key.kind == KeptKind::tasks ? "the context" : "CoroStart";
   if constexpr (std::is_same_v<Ex, asio::any_io_executor>) {

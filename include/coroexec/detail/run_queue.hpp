@@ -7,13 +7,24 @@
 
 #include <atomic>
 #include <boost/asio/any_io_executor.hpp>
+#include <cstdint>
 #include <mutex>
 
 #include "coroexec/config.hpp"
 
 namespace coroexec::detail {
 
+class ContextCell;
+class RunQueue;
 class Worker;
+
+// What the calling thread is doing.
+struct ThisThread {
+  Worker* worker = nullptr;  // whose job it executes
+  const RunQueue* draining = nullptr;
+  ContextCell* context = nullptr;     // in place of that job's own
+  const ThisThread* below = nullptr;  // what it is in the middle of, further down the stack
+};
 
 // An entry of a queue. It frees itself in run() and in drop(); one of the two is called, once.
 class QueueNode {
@@ -73,14 +84,29 @@ class COROEXEC_DECL RunQueue {
     Here(const Here&) = delete;
 
    private:
-    Worker* worker_before_;
-    const RunQueue* draining_before_;
+    ThisThread before_;
   };
+
+  // A gate: a queue whose entries are part of whatever runs where its target is, and execute as that
+  // job, in `context` or in that job's own. While it is claimed it is shut; open() lets go on what
+  // waits, on another target until go_home().
+  void make_gate() noexcept { gate_ = true; }
+  bool is_gate() const noexcept { return gate_; }
+  void gate_context(ContextCell* context) noexcept { gate_context_ = context; }  // till it goes home
+  void open(const asio::any_io_executor& target);
+  void go_home() noexcept;
+  // Drops what waits, and what still comes, until it is an ordinary queue again by renew(). The last
+  // thing to be done with it: what is dropped may be the last that keeps it from others.
+  void close_gate() noexcept;
+  void renew() noexcept;
 
  protected:
   friend struct Drain;
+  friend struct GateDrain;
   struct Turn;
   virtual void drain();
+  ThisThread inside(Worker* worker, const ThisThread& before) const noexcept;
+  void let_go(QueueNode* nodes) noexcept;
   virtual void schedule(bool may_run_now);
   void append_local(QueueNode& node) noexcept;
   void fetch_inbox() noexcept;
@@ -93,12 +119,29 @@ class COROEXEC_DECL RunQueue {
   std::mutex work_mutex_;
   asio::any_io_executor work_guard_;
   std::atomic<bool> dead_{false};
+  bool gate_ = false;
+  ContextCell* gate_context_ = nullptr;
+  asio::any_io_executor home_;       // a gate's target while it is not open
+  std::atomic<std::uint32_t> renewed_{0};        // tells a drain that comes late
 
   static QueueNode* idle() noexcept;
 };
 
 // The worker whose job the calling thread is executing, or null. Set around every entry of a queue.
 COROEXEC_DECL Worker* current_worker() noexcept;
+
+COROEXEC_DECL const ThisThread& this_thread_state() noexcept;
+
+// Puts a context in place of the current job's own, for a scope.
+class COROEXEC_DECL CurrentContext {
+ public:
+  explicit CurrentContext(ContextCell* context) noexcept;
+  ~CurrentContext();
+  CurrentContext(const CurrentContext&) = delete;
+
+ private:
+  ContextCell* previous_;
+};
 
 // Makes `worker` the current one for a scope.
 class COROEXEC_DECL CurrentWorker {

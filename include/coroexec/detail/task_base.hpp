@@ -23,6 +23,7 @@ enum class TaskState : std::uint8_t { queued, running, succeeded, failed, cancel
 
 namespace detail {
 
+class ContextCell;
 class Engine;
 class Worker;
 template <class Ex>
@@ -106,12 +107,16 @@ class COROEXEC_DECL TaskBase : public PooledObject {
   char* name_ = nullptr;        // length, then the characters; one block
 
  public:
+  Ref<ContextCell> context;  // its context variables; null while it has none
   CompletionSink* sink = nullptr;
   ListLinks<TaskBase> link;  // in the engine's queue, later among a stream's results
 
  protected:
   void end_with(std::exception_ptr error) noexcept { error_ = std::move(error); }
 };
+
+// Is the caller in this job's code, however deep?
+COROEXEC_DECL bool executes_here(const TaskBase& job) noexcept;
 
 // What a worker of executor type `Ex` can run.
 template <class Ex>
