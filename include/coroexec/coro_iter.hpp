@@ -11,12 +11,15 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <exception>
 #include <functional>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
 #include "coroexec/detail/call_job.hpp"
 #include "coroexec/detail/callable.hpp"
+#include "coroexec/error.hpp"
 
 namespace coroexec {
 

@@ -19,11 +19,6 @@ enum class CoroState : std::uint8_t {
   finished,   // returned, threw, was closed, or will never start
 };
 
-template <class Handle>
-concept CoroHandle = requires(const Handle& handle) {
-  { coro_state(handle) } -> std::same_as<CoroState>;
-};
-
 template <class T, class Ex>
 CoroState coro_state(const BasicTask<T, Ex>& task) noexcept {
   if (task.done()) return CoroState::finished;
@@ -35,6 +30,11 @@ template <class T, class Ex>
 CoroState coro_state(const asio::awaitable<T, Ex>& coroutine) noexcept {
   return coroutine.valid() ? CoroState::fresh : CoroState::finished;
 }
+
+template <class Handle>
+concept CoroHandle = requires(const Handle& handle) {
+  { coro_state(handle) } -> std::same_as<CoroState>;
+};
 
 // (asynkit.coro_is_new, …; its documentation says coro_is_done, its code coro_is_finished)
 template <CoroHandle Handle>

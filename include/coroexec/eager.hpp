@@ -32,8 +32,8 @@ concept AnExecutor = asio::execution::is_executor<E>::value || asio::is_executor
 
 template <class F>
 concept AFunction = !Awaitable<F> && !AnExecutor<std::remove_cvref_t<F>> &&
-                    (std::is_function_v<std::remove_cvref_t<F>> || std::is_class_v<std::remove_cvref_t<F>> ||
-                     std::is_pointer_v<std::decay_t<F>> || std::is_member_function_pointer_v<std::decay_t<F>>);
+                    (std::is_class_v<std::remove_cvref_t<F>> ||
+                     std::is_function_v<std::remove_pointer_t<std::decay_t<F>>> || std::is_member_function_pointer_v<std::decay_t<F>>);
 
 inline constexpr TaskOptions eager_options{.name = "eager_task"};
 
