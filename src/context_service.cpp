@@ -28,8 +28,8 @@ ContextService& ContextService::of(asio::execution_context& context) {
 
 // One that served the same executor before is taken first, so that a queue's target hardly ever
 // changes; another only if nothing is going on in it.
-RunQueue& ContextService::acquire_queue(const asio::any_io_executor& target) {
-  if (ready_) return *ready_;
+RunQueue& ContextService::acquire_queue(const asio::any_io_executor& target, bool separate) {
+  if (ready_ && !separate) return *ready_;
   constexpr std::size_t look_at = 8;
   std::lock_guard lock(mutex_);
   std::size_t free_one = free_queues_.size();

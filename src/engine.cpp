@@ -60,9 +60,17 @@ std::exception_ptr timeout_error(Label label, std::chrono::nanoseconds timeout) 
 
 }  // namespace
 
+// The job whose coroutine the caller is in, and which stands for that of the current worker.
+TaskBase* gated_job() noexcept {
+  const RunQueue* const queue = this_thread_state().draining;
+  Worker* const worker = queue ? queue->gate_worker() : nullptr;
+  return worker && queue->running_as(*worker) ? worker->job : nullptr;
+}
+
 bool caller_is_cancelled() noexcept {
+  const auto asked = [](TaskBase* job) { return job && job->cancel_requested.load(std::memory_order_relaxed); };
   Worker* const worker = current_worker();
-  return worker && worker->job && worker->job->cancel_requested.load(std::memory_order_relaxed);
+  return asked(gated_job()) || (worker && asked(worker->job));
 }
 
 bool single_threaded(const asio::any_io_executor& executor, Threading threading) {
@@ -70,7 +78,7 @@ bool single_threaded(const asio::any_io_executor& executor, Threading threading)
   if (auto* context_executor = executor.target<ContextExecutor>())
     return single_threaded(context_executor->inner(), threading);
   if (auto* job_executor = executor.target<JobExecutor>()) {
-    if (job_executor->queue().is_gate()) return single_threaded(job_executor->queue().target(), threading);
+    if (job_executor->queue().gate_worker()) return single_threaded(job_executor->queue().target(), threading);
     if (auto* engine = job_executor->worker().engine) return !engine->threads();
   }
   if (executor.target<asio::strand<asio::any_io_executor>>() ||
@@ -90,8 +98,8 @@ bool single_threaded(const asio::any_io_executor& executor, Threading threading)
 // It may be elsewhere after an operation with another executor bound to it.
 RunQueue* own_queue_of_caller(const asio::any_io_executor& executor) noexcept {
   auto* job_executor = executor.target<JobExecutor>();
-  if (!job_executor || current_worker() != &job_executor->worker()) return nullptr;
-  return job_executor->queue().running_here() ? &job_executor->queue() : nullptr;
+  if (!job_executor || !job_executor->queue().running_as(job_executor->worker())) return nullptr;
+  return &job_executor->queue();
 }
 
 void EngineConfig::check() const {
@@ -201,17 +209,6 @@ bool Engine::try_submit(TaskBase& job) {
     std::lock_guard lock(mutex_);
     throw_if_closed_locked();
     if (!admission_.has_room()) return false;
-    enqueue_locked(job, effects);
-  }
-  effects.carry_out(*this);
-  return true;
-}
-
-bool Engine::submit_kept(TaskBase& job) {
-  Effects effects;
-  {
-    std::lock_guard lock(mutex_);
-    if (phase_ != Phase::open) return false;
     enqueue_locked(job, effects);
   }
   effects.carry_out(*this);
@@ -449,7 +446,7 @@ void Engine::recycle(Worker& worker) noexcept {
   }
   if (!service) return;
   if (worker.queue && worker.queue != queue_) {
-    if (gates_) worker.queue->renew();
+    if (gates_) worker.queue->go_home(), worker.queue->make_ordinary();
     service->release_queue(*worker.queue);
   }
   service->release_worker(worker);
@@ -679,8 +676,14 @@ std::exception_ptr Engine::take_interruption(TaskBase& job) noexcept {
 }
 
 std::exception_ptr take_interruption() noexcept {
+  TaskBase* const gated = gated_job();
+  if (gated)
+    if (auto error = gated->engine().take_interruption(*gated)) return error;
   Worker* const worker = current_worker();
-  return worker && worker->job ? worker->job->engine().take_interruption(*worker->job) : nullptr;
+  if (!worker || !worker->job) return nullptr;
+  auto error = worker->job->engine().take_interruption(*worker->job);
+  if (gated && error) gated->cancel_requested.store(false, std::memory_order_relaxed);
+  return error;
 }
 
 std::vector<Ref<TaskBase>> Engine::cancel_jobs() {

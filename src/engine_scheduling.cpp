@@ -77,6 +77,7 @@ bool Engine::has_blocked(const TaskBase& job) const {
 }
 
 void Engine::append_jobs(std::vector<Ref<TaskBase>>& jobs) const {
+  if (gates_) return;  // these execute as other jobs
   std::lock_guard lock(mutex_);
   for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker)) jobs.emplace_back(worker->job);
   for (auto* job = queued_.front(); job; job = queued_.next(*job)) jobs.emplace_back(job);

@@ -9,25 +9,35 @@ Gate::Gate(const Home<Executor>& home, Ref<TaskBase> job, Ref<ContextCell> conte
 }
 
 bool Gate::running() const noexcept {
+  if (!queue_ || job_->done()) return false;
   for (auto* place = &this_thread_state(); place; place = place->below)
-    if (queue_ && place->draining == queue_ && !job_->done()) return true;
+    if (place->draining == queue_) return true;
   return false;
 }
 
-asio::awaitable<void> Gate::join() { return go_on(false); }
-asio::awaitable<void> Gate::cancel() { return go_on(true); }
+asio::awaitable<void> Gate::join() { return go_on(); }
 
-asio::awaitable<void> Gate::go_on(bool cancelled) {
-  struct Closer {
+asio::awaitable<void> Gate::cancel() {
+  job_->engine().cancel_at_gate(*job_);
+  return go_on();
+}
+
+asio::awaitable<void> Gate::interrupt(std::exception_ptr error) {
+  job_->engine().cancel_at_gate(*job_, std::move(error));
+  return go_on();
+}
+
+asio::awaitable<void> Gate::go_on() {
+  if (job_->done()) co_return;
+  struct Closer {  // this frame goes only with the executor it runs on
     Gate& gate;
     ~Closer() { gate.close(); }
   } closer{*this};
-  if (job_->done()) co_return;
   auto& engine = job_->engine();
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
   const Executor executor = co_await asio::this_coro::executor;
-  if (cancelled) engine.cancel(*job_);
+  open_ = true;
   queue_->open(executor);
   const auto over = [job = job_.get()] { return job->done(); };
   bool passed_on = false;
@@ -36,13 +46,18 @@ asio::awaitable<void> Gate::go_on(bool cancelled) {
     engine.cancel(*job_, CancelReason::scope);
   }
   co_await asio::this_coro::throw_if_cancelled(throws);
-  if (!passed_on || job_->error()) co_return;
-  auto* own = current_job();
-  if (!own || !own->cancel_requested) co_await this_task::uncancel();
+  if (passed_on && !job_->cancel_requested) co_await this_task::uncancel();
 }
 
 void Gate::close() noexcept {
-  if (queue_ && !job_->done()) job_->engine().close_gate(*job_, *queue_);
+  if (!queue_ || job_->done()) return;
+  if (open_) {
+    job_->engine().cancel(*job_, CancelReason::scope);
+    return queue_->come_home();
+  }
+  open_ = true;
+  job_->engine().cancel_at_gate(*job_);
+  queue_->run_shut([](const void* job) { return static_cast<const TaskBase*>(job)->done(); }, job_.get());
 }
 
 }  // namespace coroexec::detail

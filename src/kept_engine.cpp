@@ -4,8 +4,9 @@
 
 namespace coroexec::detail {
 
-Ref<Engine> kept_engine_for(const KeptKey& key, MakeKept make) {
+Ref<Engine> kept_engine_for(KeptKey key, MakeKept make) {
   auto& service = ContextService::of(key.executor);
+  key.threads = key.threads && (key.kind == KeptKind::gates || !service.has_ready_queue());
   if (auto engine = service.find_kept(key)) return engine;
   auto made = make(key);
   made->kept_type = key.type;
@@ -23,7 +24,7 @@ Ref<Engine> kept_engine_of_caller(KeptKind kind, const void* type, std::string_v
   if (auto engine = own->kept_engine(kind, type)) return engine;
   const bool threads = kind == KeptKind::gates || own->threads();
   auto engine = kept_engine_for({kind, type, threads,
-                                 worker->queue ? base_executor(worker->queue->target())
+                                 worker->queue ? base_executor(worker->queue->base())
                                                : own->completion_executor()},
                                 make);
   own->remember_kept(kind, engine);

@@ -32,15 +32,6 @@ struct Drain {
   void operator()() const { queue->drain(); }
 };
 
-// One that is posted to where a gate opened may come when the gate is used by others.
-struct GateDrain {
-  RunQueue* queue;
-  std::uint32_t renewed;
-  void operator()() const {
-    if (queue->renewed_ == renewed && !queue->dead_) queue->drain();
-  }
-};
-
 Worker* current_worker() noexcept { return this_thread.worker; }
 
 CurrentWorker::CurrentWorker(Worker* worker) noexcept
@@ -57,13 +48,24 @@ QueueNode* RunQueue::idle() noexcept { return &idle_mark; }
 
 RunQueue::~RunQueue() { shut_down(); }
 
-ThisThread RunQueue::inside(Worker* worker, const ThisThread& before) const noexcept {
-  if (!gate_) return {worker, this, nullptr, &before};
-  return {before.worker, this, gate_context_ ? gate_context_ : before.context, &before};
+// What follows executes as `worker`; at a gate its own worker stands for whatever is below.
+void RunQueue::enter(Worker* worker, const ThisThread& before) const noexcept {
+  if (gate_worker_ && (!worker || worker == gate_worker_))
+    this_thread = {before.worker, this, gate_context_ ? gate_context_ : before.context, &before};
+  else
+    this_thread = {worker, this, nullptr, &before};
 }
 
+bool RunQueue::running_as(const Worker& worker) const noexcept {
+  if (this_thread.draining != this) return false;
+  if (this_thread.worker == &worker) return true;
+  return &worker == gate_worker_ && this_thread.worker == this_thread.below->worker;
+}
+
+// With one thread there may be entries in the inbox: they come before what is appended from now on.
 RunQueue::Here::Here(RunQueue& queue, Worker* worker) noexcept : before_(this_thread) {
-  this_thread = queue.inside(worker, before_);
+  queue.fetch_inbox();
+  queue.enter(worker, before_);
 }
 RunQueue::Here::~Here() { this_thread = before_; }
 
@@ -84,10 +86,7 @@ void RunQueue::release() {
 bool RunQueue::running_here() const noexcept { return this_thread.draining == this; }
 
 void RunQueue::push(QueueNode& node, bool may_run_now) {
-  if (dead_.load(std::memory_order_relaxed)) {
-    node.next_in_queue = nullptr;
-    return let_go(&node);
-  }
+  if (dead_.load(std::memory_order_relaxed)) return node.drop();
   if (running_here()) return append_local(node);
   QueueNode* before = inbox_.load(std::memory_order_relaxed);
   do {
@@ -104,7 +103,6 @@ void RunQueue::push(QueueNode& node, bool may_run_now) {
 }
 
 void RunQueue::schedule(bool may_run_now) {
-  if (gate_) return asio::post(target_, GateDrain{this, renewed_.load()});
   may_run_now ? asio::dispatch(target_, Drain{this}) : asio::post(target_, Drain{this});
 }
 
@@ -135,7 +133,7 @@ void RunQueue::fetch_inbox() noexcept {
 struct RunQueue::Turn {
   RunQueue& queue;
   ThisThread before = this_thread;
-  explicit Turn(RunQueue& q) noexcept : queue(q) { this_thread = q.inside(nullptr, before); }
+  explicit Turn(RunQueue& q) noexcept : queue(q) { q.enter(nullptr, before); }
   ~Turn() noexcept(false) {
     this_thread = before;
     queue.release();
@@ -149,13 +147,26 @@ void RunQueue::drain() {
   QueueNode* const end = last_;
   if (!first_) return;  // dropped by a shutdown
   Turn turn{*this};
-  const bool gate = gate_;
-  const Ref<ContextCell> context(gate ? gate_context_ : nullptr);  // to the end of the batch
+  if (gate_worker_) return drain_gate();
   for (bool more = true; more;) {
     QueueNode* node = first_;
     more = node != end;
     first_ = node->next_in_queue;
-    if (!gate) this_thread.worker = node->worker;
+    this_thread.worker = node->worker;
+    node->run();
+  }
+}
+
+// The context goes with the job that ends; what is still done in this batch may look at it.
+void RunQueue::drain_gate() {
+  const ThisThread& before = *this_thread.below;
+  const Ref<ContextCell> context(gate_context_);
+  QueueNode* const end = last_;
+  for (bool more = true; more;) {
+    QueueNode* node = first_;
+    more = node != end;
+    first_ = node->next_in_queue;
+    enter(node->worker, before);
     node->run();
   }
 }
@@ -163,13 +174,13 @@ void RunQueue::drain() {
 void RunQueue::dispatch(QueueNode& node) {
   const RunQueue* const here = this_thread.draining;
   if (here == this) {
-    CurrentWorker current(node.worker);
+    CurrentWorker current(node.worker && node.worker == gate_worker_ ? this_thread.below->worker : node.worker);
     return node.run();
   }
   if (!here || here->target_ != target_) return push(node, true);
   if (dead_.load(std::memory_order_relaxed) || !claim()) return push(node);
   Turn turn{*this};
-  if (!gate_) this_thread.worker = node.worker;
+  enter(node.worker, turn.before);
   node.run();
 }
 
@@ -190,27 +201,24 @@ void RunQueue::go_home() noexcept {
   away = std::exchange(target_, std::exchange(home_, {}));
 }
 
-// Destructors see the context that the coroutine ran in.
-void RunQueue::let_go(QueueNode* nodes) noexcept {
-  CurrentContext context(gate_context_ ? gate_context_ : this_thread.context);
-  drop_all(nodes);
+void RunQueue::run_shut(bool (*enough)(const void*), const void* what) noexcept {
+  constexpr int passes = 100;  // what takes more turns than that may take them at home
+  const Ref<ContextCell> context(gate_context_);
+  for (int pass = 0; pass < passes && !enough(what); ++pass) {
+    const Here here(*this, nullptr);
+    if (!first_) break;
+    try {
+      drain_gate();
+    } catch (...) {  // a stray handler's: it leaves through the context's run(), as any handler's
+      asio::post(target_, [error = std::current_exception()] { std::rethrow_exception(error); });
+    }
+  }
+  if (!dead_) release();
 }
 
-void RunQueue::close_gate() noexcept {
-  dead_ = true;
-  QueueNode* inbox = inbox_.exchange(idle(), std::memory_order_acq_rel);
-  QueueNode* local = std::exchange(first_, nullptr);
-  last_ = nullptr;
-  CurrentContext context(gate_context_ ? gate_context_ : this_thread.context);
-  drop_all(local);
-  if (inbox != idle()) drop_all(inbox);
-}
-
-void RunQueue::renew() noexcept {
+void RunQueue::come_home() noexcept {
   go_home();
-  gate_ = false;
-  ++renewed_;
-  dead_ = false;
+  if (!dead_ && !is_idle()) schedule(false);
 }
 
 void RunQueue::work_started() {

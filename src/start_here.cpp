@@ -25,17 +25,22 @@ Worker& Engine::worker_for_start_here_locked() {
     idle_.remove(*worker);
     return *worker;
   }
-  Worker& worker = new_worker();
-  ++workers_;
-  if (!threads()) return worker;
-  try {
-    claim_own_queue(worker);
-  } catch (...) {
-    --workers_, --held_;
-    service_->release_worker(worker);
-    throw;
+  Worker& worker = new_worker_locked(false);
+  if (threads() && worker.queue) {
+    // Stray handlers may still come through a queue that has been given back.
+    while (!worker.queue->claim()) {
+      service_->release_queue(*std::exchange(worker.queue, nullptr));
+      try {
+        give_queue_locked(worker);
+      } catch (...) {
+        --held_;
+        service_->release_worker(worker);
+        throw;
+      }
+    }
+    if (gates_) worker.queue->make_gate(worker);
   }
-  if (gates_) worker.queue->make_gate();
+  ++workers_;
   return worker;
 }
 
@@ -46,6 +51,7 @@ Engine::StartHere Engine::begin_here(TaskBase& job) {
   if (job.timeout_ != no_timeout) deadlines_.reserve(admission_.active() + admission_.queued() + 1);
   Worker& worker = worker_for_start_here_locked();
   start.worker = &worker;
+  worker.turn_left = Worker::jobs_per_turn;
   start.parked = std::exchange(worker.parked, nullptr);
   if (worker.queue && (threads() || worker.queue->claim())) start.queue = worker.queue;
   job.retain();
@@ -57,7 +63,7 @@ Engine::StartHere Engine::begin_here(TaskBase& job) {
 }
 
 bool Engine::start_here(TaskBase& job) {
-  if (!may_start_here()) return submit_kept(job);
+  if (!may_start_here()) return submit_if_open(job);
   auto start = begin_here(job);
   if (!start.worker) return false;
   try {
@@ -88,23 +94,21 @@ bool Engine::start_gated(TaskBase& job, Ref<ContextCell> context, RunQueue*& gat
   return true;
 }
 
-// Asio's operations first: what they are cancelled with arrives at a gate that is still shut, or is
-// dropped on its arrival. Then everything that waits, which unwinds the coroutine if it is not in the
-// middle of such an operation.
-void Engine::close_gate(TaskBase& job, RunQueue& gate) noexcept {
+// At once, before anything that waits at the gate.
+void Engine::cancel_at_gate(TaskBase& job, std::exception_ptr error) noexcept {
   Worker* worker = nullptr;
   {
     std::lock_guard lock(mutex_);
-    if (job.done()) return;
-    if (service_) worker = job.worker_;
+    if (job.done() || !service_) return;
+    worker = job.worker_;
+    job.cancel_reason.store(error ? CancelReason::interruption : CancelReason::scope, std::memory_order_relaxed);
+    job.cancel_requested.store(true, std::memory_order_relaxed);
+    std::swap(worker->interruption, error);
   }
-  if (worker) {
-    try {
-      worker->signal.emit(asio::cancellation_type::terminal);
-    } catch (...) {  // it is dropped when it arrives by itself
-    }
+  try {
+    worker->signal.emit(asio::cancellation_type::terminal);
+  } catch (...) {  // what cannot be told runs on
   }
-  gate.close_gate();
 }
 
 // A suspended job must keep run() from returning, an idle worker must not.

@@ -11,6 +11,7 @@
 #include "coroexec/context.hpp"
 #include "coroexec/coro_start.hpp"
 #include "coroexec/coroutine_executor.hpp"
+#include "coroexec/gather.hpp"
 #include "coroexec/this_task.hpp"
 #include "event.hpp"
 #include "job_test.hpp"
@@ -72,23 +73,93 @@ CORO_TEST_AS_JOB(TestCoroStart, test_close_noblock) {
 CORO_TEST_AS_JOB(TestCoroStart, closed_in_an_operation_of_asio_it_goes_when_that_has_ended) {
   std::string seen;
   CoroStart start(sleeps(seen));
+  EXPECT_EQ(seen, "");
   start.close();
   co_await until([&] { return !seen.empty(); });
   EXPECT_EQ(seen, "unwound in none ");
 }
 
-// CS-21: its wait was over already
-CORO_TEST_AS_JOB(TestCoroStart, closed_with_its_wait_over_it_goes_at_once) {
+// CS-21: its wait was over already, so, as ever with Asio, its next one sees the cancel
+CORO_TEST_AS_JOB(TestCoroStart, closed_with_its_wait_over_it_goes_at_its_next_wait) {
   std::string seen;
   const auto yields = [&]() -> awaitable<void> {
     const Unwound unwound{seen};
     co_await this_task::yield();
-    seen += "went on ";
+    seen += "one more ";
+    co_await this_task::yield();
+    seen += "never ";
   };
   CoroStart start(yields());
   co_await this_task::yield();
   start.close();
-  EXPECT_EQ(seen, "unwound in none ");
+  EXPECT_EQ(seen, "one more unwound in none ") << "at once";
+}
+
+// CS-25: unlike there it is not an error
+CORO_TEST_AS_JOB(TestCoroStart, what_its_clean_up_waits_for_is_not_waited_for) {
+  Event never(home);
+  const auto task = eager(never.wait());
+  std::string seen;
+  const auto cleans_up = [&]() -> awaitable<void> {
+    EXPECT_TRUE(is_cancelled(co_await error_of(task.wait())));
+    seen += "cancelled ";
+    co_await this_task::uncancel();
+    co_await sleep_for(std::chrono::microseconds(10));
+    seen += "cleaned up ";
+  };
+  CoroStart start(cleans_up());
+  start.close();
+  EXPECT_EQ(seen, "cancelled ");
+  EXPECT_TRUE(coro_is_finished(start));
+  co_await until([&] { return seen == "cancelled cleaned up "; });
+  task.cancel();
+}
+
+// Its own children are joined before it ends.
+CORO_TEST_AS_JOB(TestCoroStart, closing_one_with_a_scope_leaves_the_scope_in_order) {
+  Event never(home);
+  const auto task = eager(never.wait());
+  std::string seen;
+  const auto scope_inside = [&]() -> awaitable<void> {
+    std::string local = "local";
+    const auto child = [&]() -> awaitable<void> {
+      const Unwound unwound{local};
+      co_await sleep_for(std::chrono::hours(1));
+    };
+    const auto body = [&](CoroutineExecutor& scope) -> awaitable<void> {
+      co_await scope.submit(child);
+      co_await task.wait();
+    };
+    const auto error = co_await error_of(with_executor(body));
+    seen = local + (is_cancelled(error) ? "cancelled" : "?");
+  };
+  CoroStart start(scope_inside());
+  co_await this_task::yield();
+  co_await this_task::yield();
+  start.close();
+  co_await until([&] { return !seen.empty(); });
+  EXPECT_EQ(seen, "localunwound in none cancelled");
+  task.cancel();
+}
+
+// Also one whose children are operations of its own, and closes in turn what it has started.
+CORO_TEST_AS_JOB(TestCoroStart, closing_one_with_operations_inside_ends_them_at_once) {
+  Event never(home);
+  const auto task = eager(never.wait());
+  std::string seen;
+  const auto inner = [&]() -> awaitable<void> {
+    CoroStart innermost(waits_for(task, seen));
+    co_await innermost.as_coroutine();
+  };
+  const auto outer = [&]() -> awaitable<void> {
+    const Unwound unwound{seen};
+    co_await gather(inner(), inner());
+  };
+  CoroStart start(outer());
+  start.close();
+  EXPECT_EQ(seen, "unwound in none unwound in none unwound in none ");
+  task.cancel();
+  co_return;
 }
 
 // CTX-10
@@ -169,9 +240,10 @@ CORO_TEST_AS_JOB(TestCoroStart, aclose_waits_for_its_clean_up) {
 CORO_TEST_AS_JOB(TestCoroStart, athrow_gives_what_comes_of_it) {
   Event never(home);
   const auto error = std::make_exception_ptr(std::length_error("thrown"));
-  const auto handles = [&]() -> awaitable<int> {
-    if (is_cancelled(co_await error_of(never.wait()))) co_return 5;
-    co_return 6;
+  const auto handles = []() -> awaitable<int> {
+    if (!is_a<std::length_error>(co_await error_of(sleep_for(std::chrono::hours(1))))) co_return 6;
+    co_await this_task::yield();
+    co_return 5;
   };
   CoroStart handling(handles());
   EXPECT_EQ(co_await handling.athrow(error), 5);

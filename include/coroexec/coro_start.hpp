@@ -60,7 +60,7 @@ struct StartedCoro {
 // used: a coroutine that waits for nothing needs no running context. Awaitables with a concrete executor
 // type cannot be held back and are not taken.
 //
-// Dropping one that is suspended closes it; the coroutines it gave out keep it alive. Not thread-safe,
+// Dropping one that is suspended closes it, as close() does; the coroutines it gave out keep it alive. Not thread-safe,
 // but it may be awaited on another thread than it was started on. (asynkit.CoroStart)
 template <class T>
 class CoroStart {
@@ -104,10 +104,11 @@ class CoroStart {
     return detail::TaskAccess::make(started_->job);
   }
 
-  // Destroys the coroutine at its suspension: nothing of it runs but destructors. At once if it waits
-  // for something of this library or its wait is over; in the middle of an operation of Asio that is
-  // cancelled first, and the coroutine goes when the operation has ended. Afterwards it can neither be
-  // looked at nor awaited. Further calls do nothing.
+  // Cancels the coroutine where it is suspended and lets it run, on the caller's stack: if it waited for
+  // something of this library it sees operation_aborted, and ends, before close() returns. What it must
+  // wait for after that, and an operation of Asio that it is in the middle of, is not waited for: it goes
+  // on to its end by itself, on the executor it was started on. Its error is dropped. Afterwards it can
+  // neither be looked at nor awaited; further calls do nothing.
   void close() noexcept {
     if (started_->use != Use::none) return;
     started_->use = Use::closed;
@@ -118,8 +119,8 @@ class CoroStart {
   // this_task::uncancel(). Rethrows an error other than the cancellation. (aclose)
   asio::awaitable<void> aclose() { return end(started_); }
 
-  // The same, but if the coroutine lets the cancellation out it is `error` that leaves; what it returns
-  // after handling it is the result. Of one that is done `error` leaves at once. (athrow)
+  // Raises `error` in it where it is suspended, as task_throw() does, goes on with it and gives its result:
+  // if it does not handle it, `error` leaves. Of one that is done `error` leaves at once. (athrow)
   asio::awaitable<T> athrow(std::exception_ptr error) { return interrupt(started_, std::move(error)); }
 
   friend CoroState coro_state(const CoroStart& start) noexcept { return state_of(*start.started_); }
@@ -164,8 +165,7 @@ class CoroStart {
   static asio::awaitable<T> interrupt(Shared started, std::exception_ptr error) {
     started->begin_use();
     if (started->job->done()) std::rethrow_exception(error);
-    co_await started->gate.cancel();
-    if (started->job->state() == TaskState::cancelled) std::rethrow_exception(error);
+    co_await started->gate.interrupt(std::move(error));
     started->job->check_result();
     if constexpr (!std::is_void_v<T>) co_return std::move(started->job->value());
   }

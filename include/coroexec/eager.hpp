@@ -155,7 +155,7 @@ template <class T, class Ex>
 BasicTask<T, Ex> start_later(const Home<Ex>& home, const TaskOptions& options, asio::awaitable<T, Ex>&& coroutine) {
   auto engine = home.engine();
   auto job = make_job<Ex>(*engine, options, AwaitableCall<T, Ex>(std::move(coroutine)));
-  while (!engine->submit_kept(*job)) (engine = home.engine())->adopt(*job);
+  while (!engine->submit_if_open(*job)) (engine = home.engine())->adopt(*job);
   return TaskAccess::make(std::move(job));
 }
 

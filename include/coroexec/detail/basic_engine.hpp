@@ -126,7 +126,6 @@ class BasicEngine final : public Engine {
   void give_queue_locked(Worker& worker) override;
   bool may_start_here() const noexcept override;
   void start_worker(Worker& worker) override;
-  void claim_own_queue(Worker& worker) override;
   void run_here(Worker& worker, QueueNode* parked) override;
   void schedule(Worker& worker, QueueNode& node) override;
   void admit() noexcept override;

@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "coroexec/detail/block_pool.hpp"

@@ -52,7 +52,8 @@ class COROEXEC_DECL ContextService : public asio::execution_context::service {
   bool has_ready_queue() const noexcept { return ready_ != nullptr; }
   ContextClock* clock() const noexcept { return clock_; }
 
-  RunQueue& acquire_queue(const asio::any_io_executor& target);
+  // All share the ready queue where there is one, unless it has to be a separate one.
+  RunQueue& acquire_queue(const asio::any_io_executor& target, bool separate = false);
   void release_queue(RunQueue& queue) noexcept;
   Worker& acquire_worker();
   void release_worker(Worker& worker) noexcept;

@@ -64,6 +64,9 @@ COROEXEC_DECL RunQueue* own_queue_of_caller(const asio::any_io_executor& executo
 // something, reset_cancellation_state() must follow.
 COROEXEC_DECL std::exception_ptr take_interruption() noexcept;
 
+// The job of a coroutine that executes as part of another (Engine::start_gated), if the caller is in one.
+COROEXEC_DECL TaskBase* gated_job() noexcept;
+
 // Has a cancel been asked for of the job in which the caller runs, whether it has got there or not?
 COROEXEC_DECL bool caller_is_cancelled() noexcept;
 
@@ -103,13 +106,12 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   // has ended or suspended. Elsewhere than on a concrete executor it is only queued. False: the engine
   // takes no more jobs.
   bool start_here(TaskBase& job);
-  // The same, but what comes after the first suspension waits in `gate`, until that is opened or
-  // close_gate(); null if the job has ended. For its code the current job is still the caller's, later
-  // that of whoever opens, and so is the context unless one is given.
+  // The same, but what comes after the first suspension waits in `gate`, which is shut; null if the job
+  // has ended. For its code the current job is still the caller's, later that of whoever opens, and so
+  // is the context unless one is given.
   bool start_gated(TaskBase& job, Ref<ContextCell> context, RunQueue*& gate);
-  void close_gate(TaskBase& job, RunQueue& gate) noexcept;
-  // As submit_nowait(), but false if the engine takes no more jobs.
-  bool submit_kept(TaskBase& job);
+  // Cancels one whose gate is shut, or has `error` raised in it.
+  void cancel_at_gate(TaskBase& job, std::exception_ptr error = nullptr) noexcept;
   // Makes a job that no engine has accepted one of this engine.
   void adopt(TaskBase& job) noexcept;
   // A kept engine that has nothing to do closes; false: it has.
@@ -157,6 +159,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   std::uint64_t executed() const;  // jobs that started and ended
   std::uint64_t winner() const;    // the job whose success stopped the others; 0: none
   bool part_of_caller() const noexcept { return part_of_caller_; }
+  bool gates() const noexcept { return gates_; }
 
   // A wait that only this engine can end, made by one of its own jobs, for as long as the object
   // lives. The last job that could move gets a would-deadlock error instead. `over`, asked under the
@@ -213,7 +216,6 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   virtual void give_queue_locked(Worker& worker) = 0;
   virtual void start_worker(Worker& worker) = 0;
   virtual bool may_start_here() const noexcept = 0;
-  virtual void claim_own_queue(Worker& worker) = 0;
   virtual void run_here(Worker& worker, QueueNode* parked) = 0;
   virtual void schedule(Worker& worker, QueueNode& node) = 0;
   virtual void admit() noexcept = 0;

@@ -4,6 +4,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <exception>
 
 #include "coroexec/detail/context_cell.hpp"
 #include "coroexec/detail/kept_engine.hpp"
@@ -20,25 +21,25 @@ class COROEXEC_DECL Gate {
   Gate(const Gate&) = delete;
   ~Gate() { close(); }
 
-  TaskBase& job() const noexcept { return *job_; }
   bool running() const noexcept;  // further down this thread's stack
 
   // Lets the coroutine go on, on the awaiter's executor and as part of its job, until it has ended;
-  // passes cancels on. If the wait itself is destroyed, closes. A cancel that the coroutine took back
-  // is taken back for the awaiter.
+  // passes cancels on. A cancel that the coroutine took back is taken back for the awaiter.
   asio::awaitable<void> join();
-  // The same, after a cancel.
+  // The same, after a cancel, or with `error` raised in it.
   asio::awaitable<void> cancel();
+  asio::awaitable<void> interrupt(std::exception_ptr error);
 
-  // Unwinds the coroutine where it is suspended: at once, or when the operation of Asio that it is in
-  // the middle of has been cancelled. In its context.
+  // Cancels it, and lets it go on to its end by itself: on the caller's stack as far as it need not
+  // wait, then at home.
   void close() noexcept;
 
  private:
-  asio::awaitable<void> go_on(bool cancelled);
+  asio::awaitable<void> go_on();
 
   Ref<TaskBase> job_;
   RunQueue* queue_ = nullptr;  // of no meaning once the job has ended
+  bool open_ = false;
 };
 
 }  // namespace coroexec::detail

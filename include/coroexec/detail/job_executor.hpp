@@ -47,7 +47,7 @@ class JobExecutor {
   void execute(F&& f) const {
     using Function = std::decay_t<F>;
     // As a strand: a dispatch from inside the job itself runs at once.
-    if (!never_ && (current_worker() == worker_ || queue_->is_gate()) && queue_->running_here()) {
+    if (!never_ && queue_->running_as(*worker_)) {
       Function function(std::forward<F>(f));
       std::move(function)();
       return;

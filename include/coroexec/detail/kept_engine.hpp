@@ -19,7 +19,7 @@ struct KeptKey {
 
 using MakeKept = Ref<Engine> (*)(const KeptKey&);
 
-COROEXEC_DECL Ref<Engine> kept_engine_for(const KeptKey& key, MakeKept make);
+COROEXEC_DECL Ref<Engine> kept_engine_for(KeptKey key, MakeKept make);
 COROEXEC_DECL Ref<Engine> kept_engine_of_caller(KeptKind kind, const void* type, std::string_view who,
                                                 MakeKept make);
 

@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <boost/asio/any_io_executor.hpp>
-#include <cstdint>
 #include <mutex>
 
 #include "coroexec/config.hpp"
@@ -87,26 +86,29 @@ class COROEXEC_DECL RunQueue {
     ThisThread before_;
   };
 
-  // A gate: a queue whose entries are part of whatever runs where its target is, and execute as that
-  // job, in `context` or in that job's own. While it is claimed it is shut; open() lets go on what
+  // A gate: a queue whose worker's code is part of whatever runs where the target is, and executes as
+  // that job, in `context` or in that job's own. While it is claimed it is shut; open() lets go on what
   // waits, on another target until go_home().
-  void make_gate() noexcept { gate_ = true; }
-  bool is_gate() const noexcept { return gate_; }
+  void make_gate(Worker& worker) noexcept { gate_worker_ = &worker; }
+  void make_ordinary() noexcept { gate_worker_ = nullptr; }
+  Worker* gate_worker() const noexcept { return gate_worker_; }
   void gate_context(ContextCell* context) noexcept { gate_context_ = context; }  // till it goes home
   void open(const asio::any_io_executor& target);
   void go_home() noexcept;
-  // Drops what waits, and what still comes, until it is an ordinary queue again by renew(). The last
-  // thing to be done with it: what is dropped may be the last that keeps it from others.
-  void close_gate() noexcept;
-  void renew() noexcept;
+  // Runs on the caller's stack what waits at a shut gate, and what that leads to, until nothing does or
+  // `enough`; then opens it where it is at home.
+  void run_shut(bool (*enough)(const void*), const void* what) noexcept;
+  // The target it was opened onto has gone, perhaps with a drain that was due.
+  void come_home() noexcept;
+  // Is the caller in the code of `worker`, whose queue this is?
+  bool running_as(const Worker& worker) const noexcept;
 
  protected:
   friend struct Drain;
-  friend struct GateDrain;
   struct Turn;
   virtual void drain();
-  ThisThread inside(Worker* worker, const ThisThread& before) const noexcept;
-  void let_go(QueueNode* nodes) noexcept;
+  void enter(Worker* worker, const ThisThread& before) const noexcept;
+  void drain_gate();
   virtual void schedule(bool may_run_now);
   void append_local(QueueNode& node) noexcept;
   void fetch_inbox() noexcept;
@@ -119,10 +121,9 @@ class COROEXEC_DECL RunQueue {
   std::mutex work_mutex_;
   asio::any_io_executor work_guard_;
   std::atomic<bool> dead_{false};
-  bool gate_ = false;
+  Worker* gate_worker_ = nullptr;    // not null: a gate
   ContextCell* gate_context_ = nullptr;
-  asio::any_io_executor home_;       // a gate's target while it is not open
-  std::atomic<std::uint32_t> renewed_{0};        // tells a drain that comes late
+  asio::any_io_executor home_;       // a gate's own target while it is open
 
   static QueueNode* idle() noexcept;
 };
