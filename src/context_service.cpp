@@ -1,7 +1,10 @@
 #include "coroexec/detail/context_service.hpp"
 
+#include <algorithm>
+
 #include "coroexec/detail/engine.hpp"
 #include "coroexec/detail/handover.hpp"
+#include "coroexec/detail/kept_engine.hpp"
 
 namespace coroexec::detail {
 
@@ -9,6 +12,7 @@ struct ContextService::Lists {
   IntrusiveList<WaitNode, &WaitNode::in_service_> waiting;
   IntrusiveList<Handover, &Handover::in_service> handovers;
   std::vector<Engine*> engines;
+  std::vector<std::pair<KeptKey, Ref<Engine>>> kept;
 };
 
 asio::execution_context::id ContextService::id;
@@ -24,8 +28,8 @@ ContextService& ContextService::of(asio::execution_context& context) {
 
 // One that served the same executor before is taken first, so that a queue's target hardly ever
 // changes; another only if nothing is going on in it.
-RunQueue& ContextService::acquire_queue(const asio::any_io_executor& target) {
-  if (ready_) return *ready_;
+RunQueue& ContextService::acquire_queue(const asio::any_io_executor& target, bool separate) {
+  if (ready_ && !separate) return *ready_;
   constexpr std::size_t look_at = 8;
   std::lock_guard lock(mutex_);
   std::size_t free_one = free_queues_.size();
@@ -85,6 +89,35 @@ void ContextService::remove(Engine& engine) noexcept {
   engines.pop_back();
 }
 
+Engine* ContextService::find_kept_locked(const KeptKey& wanted) noexcept {
+  for (auto& [other, engine] : lists_->kept)
+    if (other == wanted) return engine.get();
+  return nullptr;
+}
+
+Ref<Engine> ContextService::find_kept(const KeptKey& wanted) {
+  std::lock_guard lock(mutex_);
+  return Ref<Engine>(find_kept_locked(wanted));
+}
+
+// A program may make any number of strands: an engine without a job is not kept beside a new one.
+Ref<Engine> ContextService::keep(const KeptKey& wanted, Ref<Engine> engine) {
+  decltype(lists_->kept) others;
+  {
+    std::lock_guard lock(mutex_);
+    others = lists_->kept;
+  }
+  std::erase_if(others, [](auto& kept) { return !kept.second->close_if_idle(); });
+  std::lock_guard lock(mutex_);
+  std::erase_if(lists_->kept, [&](auto& kept) {
+    return std::any_of(others.begin(), others.end(),
+                       [&](auto& closed) { return closed.second.get() == kept.second.get(); });
+  });
+  if (auto* first = find_kept_locked(wanted)) return Ref<Engine>(first);
+  lists_->kept.emplace_back(wanted, engine);
+  return engine;
+}
+
 void ContextService::add(WaitNode& node) {
   std::lock_guard lock(wait_mutex_);
   if (!dead_) lists_->waiting.push_back(node);
@@ -132,9 +165,11 @@ std::vector<const WaitList*> ContextService::waits_of(const TaskBase& job) {
 // coroutines that wait. What those queue from now on is dropped on the spot.
 void ContextService::shutdown() {
   const std::vector<Ref<Engine>> engines = this->engines();
+  decltype(lists_->kept) kept;  // released last, and with them the executors in their keys
   {
     std::lock_guard lock(mutex_);
     lists_->engines.clear();  // a context may call shutdown() twice (Boost 1.83)
+    kept.swap(lists_->kept);
   }
   for (auto& engine : engines) engine->context_dies();
   for (auto& queue : queues_) queue.shut_down();

@@ -1,4 +1,5 @@
 #include "coroexec/detail/alarm.hpp"
+#include "coroexec/detail/context_executor.hpp"
 #include "coroexec/detail/engine.hpp"
 
 #include <algorithm>
@@ -58,15 +59,27 @@ std::exception_ptr timeout_error(Label label, std::chrono::nanoseconds timeout) 
 
 }  // namespace
 
+// The job whose coroutine the caller is in, and which stands for that of the current worker.
+TaskBase* gated_job() noexcept {
+  const RunQueue* const queue = this_thread_state().draining;
+  Worker* const worker = queue ? queue->gate_worker() : nullptr;
+  return worker && queue->running_as(*worker) ? worker->job : nullptr;
+}
+
 bool caller_is_cancelled() noexcept {
+  const auto asked = [](TaskBase* job) { return job && job->cancel_requested.load(std::memory_order_relaxed); };
   Worker* const worker = current_worker();
-  return worker && worker->job && worker->job->cancel_requested.load(std::memory_order_relaxed);
+  return asked(gated_job()) || (worker && asked(worker->job));
 }
 
 bool single_threaded(const asio::any_io_executor& executor, Threading threading) {
   if (threading != Threading::automatic) return threading == Threading::single;
-  if (auto* job_executor = executor.target<JobExecutor>())
+  if (auto* context_executor = executor.target<ContextExecutor>())
+    return single_threaded(context_executor->inner(), threading);
+  if (auto* job_executor = executor.target<JobExecutor>()) {
+    if (job_executor->queue().gate_worker()) return single_threaded(job_executor->queue().target(), threading);
     if (auto* engine = job_executor->worker().engine) return !engine->threads();
+  }
   if (executor.target<asio::strand<asio::any_io_executor>>() ||
       executor.target<asio::strand<asio::io_context::executor_type>>() ||
       executor.target<asio::strand<asio::thread_pool::executor_type>>())
@@ -84,8 +97,8 @@ bool single_threaded(const asio::any_io_executor& executor, Threading threading)
 // It may be elsewhere after an operation with another executor bound to it.
 RunQueue* own_queue_of_caller(const asio::any_io_executor& executor) noexcept {
   auto* job_executor = executor.target<JobExecutor>();
-  if (!job_executor || current_worker() != &job_executor->worker()) return nullptr;
-  return job_executor->queue().running_here() ? &job_executor->queue() : nullptr;
+  if (!job_executor || !job_executor->queue().running_as(job_executor->worker())) return nullptr;
+  return &job_executor->queue();
 }
 
 void EngineConfig::check() const {
@@ -100,7 +113,7 @@ void EngineConfig::check() const {
   if (timeout < std::chrono::nanoseconds::zero()) refuse("timeout must not be negative");
 }
 
-Engine::Engine(const EngineConfig& config, bool threads, RunQueue* borrowed, ContextService& service)
+Engine::Engine(const EngineConfig& config, bool threads, bool own_queues, RunQueue* borrowed, ContextService& service)
     : service_(&service),
       queue_(borrowed),
       queue_is_borrowed_(borrowed),
@@ -113,9 +126,11 @@ Engine::Engine(const EngineConfig& config, bool threads, RunQueue* borrowed, Con
       part_of_caller_(config.part_of_caller),
       first_success_(config.first_success),
       all_errors_(config.all_errors),
+      kept_(config.kept && own_queues),
+      gates_(config.kept == KeptKind::gates),
       name_(config.name),
       kind_(config.kind) {
-  if (auto* worker = current_worker(); worker && worker->job) parent_ = Ref<TaskBase>(worker->job);
+  if (auto* worker = current_worker(); worker && worker->job && !config.kept) parent_ = Ref<TaskBase>(worker->job);
   service.add(*this);
 }
 
@@ -314,6 +329,7 @@ Worker& Engine::new_worker_locked(bool is_body) {
     service_->release_worker(worker);
     throw;
   }
+  worker.counts_itself = !kept_;
   ++held_;
   return worker;
 }
@@ -353,10 +369,13 @@ TaskBase* Engine::advance(Worker& worker) noexcept {
     if (worker.woken) worker.woken = wake_pending_ = false;
     if (ended) finish_locked(worker, *ended, aborted, effects);
     if (ended && worker.interruption) std::swap(effects.unused, worker.interruption);
-    next = start_next_locked(worker, effects);
+    // Perhaps still on the stack of whoever started it: no other job is to run there.
+    if (!ended || !ended->started_here) next = start_next_locked(worker, effects);
     if (ended && !next) busy_.remove(worker);
     after_change_locked(effects);
   }
+  if (kept_ && worker.job_counted != (next != nullptr)) next ? count_job(worker) : uncount_job(worker);
+  if (gates_) worker.queue->go_home();
   effects.carry_out(*this);
   if (ended) {
     if (ended->sink) ended->sink->completed(*ended);
@@ -365,9 +384,12 @@ TaskBase* Engine::advance(Worker& worker) noexcept {
   return next;
 }
 
+// A kept engine keeps that many idle workers from a crowd.
 bool Engine::worker_may_go(Worker& worker) const noexcept {
+  constexpr std::size_t keep_idle = 256;
   std::lock_guard lock(mutex_);
-  return worker.is_body || phase_ == Phase::closed || (part_of_caller_ && scope_over_locked());
+  return worker.is_body || phase_ == Phase::closed || (part_of_caller_ && scope_over_locked()) ||
+         (kept_ && workers_ - admission_.active() > keep_idle && admission_.queued() == 0);
 }
 
 void Engine::park(Worker& worker, QueueNode& handler) noexcept {
@@ -391,6 +413,7 @@ void Engine::park(Worker& worker, QueueNode& handler) noexcept {
 void Engine::worker_gone(Worker& worker) noexcept {
   TaskBase* const job = worker.job;
   worker.given = nullptr;
+  uncount_job(worker);
   if (job) job->drop_payload();
   Effects effects;
   bool recyclable = false;
@@ -423,10 +446,13 @@ void Engine::recycle(Worker& worker) noexcept {
   {
     std::lock_guard lock(mutex_);
     service = service_;  // stays while workers are held
-    if (service && worker.queue && worker.queue != queue_) service->release_queue(*worker.queue);
     worker.engine = nullptr;
   }
   if (!service) return;
+  if (worker.queue && worker.queue != queue_) {
+    if (gates_) worker.queue->go_home(), worker.queue->make_ordinary();
+    service->release_queue(*worker.queue);
+  }
   service->release_worker(worker);
   {
     std::lock_guard lock(mutex_);
@@ -532,7 +558,7 @@ void Engine::after_change_locked(Effects& effects) noexcept {
 // be able to return. While a body runs, its scope is waited for anyway, and on a ready queue nothing
 // parked counts.
 void Engine::retire_if_idle_locked() noexcept {
-  if (part_of_caller_) return;  // so is this one
+  if (part_of_caller_ || kept_) return;  // so is this one; idle workers of kept engines are no work
   if (!scope_over_locked() || idle_.empty() || retire_posted_ || !service_ || service_->has_ready_queue()) return;
   try {
     post_retire_locked();
@@ -681,8 +707,14 @@ std::exception_ptr Engine::take_interruption(TaskBase& job) noexcept {
 }
 
 std::exception_ptr take_interruption() noexcept {
+  TaskBase* const gated = gated_job();
+  if (gated)
+    if (auto error = gated->engine().take_interruption(*gated)) return error;
   Worker* const worker = current_worker();
-  return worker && worker->job ? worker->job->engine().take_interruption(*worker->job) : nullptr;
+  if (!worker || !worker->job) return nullptr;
+  auto error = worker->job->engine().take_interruption(*worker->job);
+  if (gated && error) gated->cancel_requested.store(false, std::memory_order_relaxed);
+  return error;
 }
 
 std::vector<Ref<TaskBase>> Engine::cancel_jobs() {
@@ -800,11 +832,13 @@ void Engine::shut() noexcept {
 void Engine::close() noexcept {
   Effects effects;
   IntrusiveList<Worker, &Worker::link> idle;
-  Ref<TaskBase> parent;  // released without the lock
+  Ref<TaskBase> parent;  // released without the lock, as is the next
+  decltype(kept_engines_) kept;
   {
     std::lock_guard lock(mutex_);
     phase_ = Phase::closed;
     std::swap(parent, parent_);
+    std::swap(kept, kept_engines_);
     cancel_everything_locked(CancelReason::scope, effects);
     effects.admits = true;
     scope_deadline_ = Time::max();
@@ -828,10 +862,12 @@ void Engine::abandon() noexcept {
   Effects effects;
   IntrusiveList<Worker, &Worker::link> idle;
   Ref<TaskBase> parent;
+  decltype(kept_engines_) kept;
   {
     std::lock_guard lock(mutex_);
     phase_ = Phase::closed;
     std::swap(parent, parent_);
+    std::swap(kept, kept_engines_);
     cancel_everything_locked(CancelReason::dropped, effects);
     idle = idle_.take_all();
   }

@@ -77,6 +77,7 @@ bool Engine::has_blocked(const TaskBase& job) const {
 }
 
 void Engine::append_jobs(std::vector<Ref<TaskBase>>& jobs) const {
+  if (gates_) return;  // these execute as other jobs
   std::lock_guard lock(mutex_);
   for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker))
     if (worker->job) jobs.emplace_back(worker->job);

@@ -6,13 +6,10 @@
 #include <boost/asio/prefer.hpp>
 #include <utility>
 
+#include "coroexec/detail/context_cell.hpp"
+
 namespace coroexec::detail {
 namespace {
-
-struct ThisThread {
-  Worker* worker = nullptr;
-  const RunQueue* draining = nullptr;
-};
 
 constinit thread_local ThisThread this_thread;
 
@@ -41,19 +38,43 @@ CurrentWorker::CurrentWorker(Worker* worker) noexcept
     : previous_(std::exchange(this_thread.worker, worker)) {}
 CurrentWorker::~CurrentWorker() { this_thread.worker = previous_; }
 
+const ThisThread& this_thread_state() noexcept { return this_thread; }
+
+CurrentContext::CurrentContext(ContextCell* context) noexcept
+    : previous_(std::exchange(this_thread.context, context)) {}
+CurrentContext::~CurrentContext() { this_thread.context = previous_; }
+
 QueueNode* RunQueue::idle() noexcept { return &idle_mark; }
 
 RunQueue::~RunQueue() { shut_down(); }
 
-RunQueue::Here::Here(RunQueue& queue, Worker* worker) noexcept
-    : worker_before_(std::exchange(this_thread.worker, worker)),
-      draining_before_(std::exchange(this_thread.draining, &queue)) {}
-
-RunQueue::Here::~Here() {
-  this_thread.worker = worker_before_;
-  this_thread.draining = draining_before_;
+// What follows executes as `worker`; at a gate its own worker stands for whatever is below.
+void RunQueue::enter(Worker* worker, const ThisThread& before) const noexcept {
+  if (gate_worker_ && (!worker || worker == gate_worker_))
+    this_thread = {before.worker, this, gate_context_ ? gate_context_ : before.context, &before};
+  else
+    this_thread = {worker, this, nullptr, &before};
 }
 
+bool RunQueue::running_as(const Worker& worker) const noexcept {
+  if (this_thread.draining != this) return false;
+  if (this_thread.worker == &worker) return true;
+  return &worker == gate_worker_ && this_thread.worker == this_thread.below->worker;
+}
+
+// With one thread there may be entries in the inbox: they come before what is appended from now on.
+RunQueue::Here::Here(RunQueue& queue, Worker* worker) noexcept : before_(this_thread) {
+  queue.fetch_inbox();
+  queue.enter(worker, before_);
+}
+RunQueue::Here::~Here() { this_thread = before_; }
+
+bool RunQueue::claim() noexcept {
+  QueueNode* expected = idle();
+  return inbox_.compare_exchange_strong(expected, nullptr, std::memory_order_acq_rel);
+}
+
+// Also the end of every drain.
 void RunQueue::release() {
   if (!first_) {
     QueueNode* empty = nullptr;
@@ -111,7 +132,8 @@ void RunQueue::fetch_inbox() noexcept {
 // and what is left in the queue is scheduled again.
 struct RunQueue::Turn {
   RunQueue& queue;
-  ThisThread before = std::exchange(this_thread, {nullptr, &queue});
+  ThisThread before = this_thread;
+  explicit Turn(RunQueue& q) noexcept : queue(q) { q.enter(nullptr, before); }
   ~Turn() noexcept(false) {
     this_thread = before;
     queue.release();
@@ -125,6 +147,7 @@ void RunQueue::drain() {
   QueueNode* const end = last_;
   if (!first_) return;  // dropped by a shutdown
   Turn turn{*this};
+  if (gate_worker_) return drain_gate();
   for (bool more = true; more;) {
     QueueNode* node = first_;
     more = node != end;
@@ -134,20 +157,68 @@ void RunQueue::drain() {
   }
 }
 
+// The context goes with the job that ends; what is still done in this batch may look at it.
+void RunQueue::drain_gate() {
+  const ThisThread& before = *this_thread.below;
+  const Ref<ContextCell> context(gate_context_);
+  QueueNode* const end = last_;
+  for (bool more = true; more;) {
+    QueueNode* node = first_;
+    more = node != end;
+    first_ = node->next_in_queue;
+    enter(node->worker, before);
+    node->run();
+  }
+}
+
 void RunQueue::dispatch(QueueNode& node) {
   const RunQueue* const here = this_thread.draining;
   if (here == this) {
-    CurrentWorker current(node.worker);
+    CurrentWorker current(node.worker && node.worker == gate_worker_ ? this_thread.below->worker : node.worker);
     return node.run();
   }
   if (!here || here->target_ != target_) return push(node, true);
-  QueueNode* expected = idle();
-  if (dead_.load(std::memory_order_relaxed) ||
-      !inbox_.compare_exchange_strong(expected, nullptr, std::memory_order_acq_rel))
-    return push(node);
+  if (dead_.load(std::memory_order_relaxed) || !claim()) return push(node);
   Turn turn{*this};
-  this_thread.worker = node.worker;
+  enter(node.worker, turn.before);
   node.run();
+}
+
+void RunQueue::open(const asio::any_io_executor& target) {
+  {
+    std::lock_guard lock(work_mutex_);
+    home_ = std::exchange(target_, target);
+  }
+  release();
+}
+
+// For whoever drains it, or when nobody does.
+void RunQueue::go_home() noexcept {
+  gate_context_ = nullptr;
+  if (!home_) return;
+  asio::any_io_executor away;  // released after the lock
+  std::lock_guard lock(work_mutex_);
+  away = std::exchange(target_, std::exchange(home_, {}));
+}
+
+void RunQueue::run_shut(bool (*enough)(const void*), const void* what) noexcept {
+  constexpr int passes = 100;  // what takes more turns than that may take them at home
+  const Ref<ContextCell> context(gate_context_);
+  for (int pass = 0; pass < passes && !enough(what); ++pass) {
+    const Here here(*this, nullptr);
+    if (!first_) break;
+    try {
+      drain_gate();
+    } catch (...) {  // a stray handler's: it leaves through the context's run(), as any handler's
+      asio::post(target_, [error = std::current_exception()] { std::rethrow_exception(error); });
+    }
+  }
+  if (!dead_) release();
+}
+
+void RunQueue::come_home() noexcept {
+  go_home();
+  if (!dead_ && !is_idle()) schedule(false);
 }
 
 void RunQueue::work_started() {

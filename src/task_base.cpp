@@ -2,12 +2,14 @@
 
 #include <cstring>
 
+#include "coroexec/detail/context_cell.hpp"
 #include "coroexec/detail/engine.hpp"
 
 namespace coroexec::detail {
 
 TaskBase::TaskBase(Engine& engine, const TaskOptions& options)
-    : references_(engine.threads()), engine_(&engine), id_(engine.next_id()), timeout_(options.timeout) {
+    : references_(engine.threads()), engine_(&engine), id_(engine.next_id()), timeout_(options.timeout),
+      context(inherited_cell()) {
   if (timeout_ < std::chrono::nanoseconds::zero())
     throw_error(errc::invalid_argument,
                 label() + (options.name.empty() ? "" : " '" + std::string(options.name) + "'") + " of " +
@@ -36,6 +38,12 @@ std::string_view TaskBase::name() const noexcept {
 std::string TaskBase::label() const {
   const std::string quoted = name_ ? " '" + std::string(name()) + "'" : "";
   return engine_->part_of_caller() ? "operation" + quoted : "job " + std::to_string(id_) + quoted;
+}
+
+bool executes_here(const TaskBase& job) noexcept {
+  for (auto* place = &this_thread_state(); place; place = place->below)
+    if (place->worker && place->worker->job == &job) return true;
+  return false;
 }
 
 void TaskBase::check_done() const {

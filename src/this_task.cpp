@@ -8,10 +8,11 @@ detail::TaskBase* detail::current_job() noexcept {
 }
 
 void detail::take_back_cancel() noexcept {
-  auto* job = current_job();
-  if (!job) return;
-  job->cancel_requested.store(false, std::memory_order_relaxed);
-  job->engine().take_interruption(*job);
+  for (auto* job : {gated_job(), current_job()}) {
+    if (!job) continue;
+    job->cancel_requested.store(false, std::memory_order_relaxed);
+    job->engine().take_interruption(*job);
+  }
 }
 
 namespace {

@@ -24,8 +24,8 @@ namespace coroexec {
 // outlives the scope. (Python: coroexecutor.CoroutineExecutor, concurrent.futures.Executor.)
 //
 // Jobs are callables that return awaitable<T, Executor>: functions, lambdas, member functions,
-// function objects. Callable and arguments are copied or moved into the job when the call is made and
-// live until it ends; they are passed on as rvalues, as std::thread does.
+// function objects; or an awaitable itself. Callable and arguments are copied or moved into the job when
+// the call is made and live until it ends; they are passed on as rvalues, as std::thread does.
 //
 // Errors follow ErrorPolicy. A job that outlives its own TaskOptions::timeout is cancelled, with
 // timed-out as its error, and disturbs no other.
@@ -161,6 +161,10 @@ class BasicCoroutineExecutor {
     detail::check_temporaries<F, Args...>();
     return detail::make_job<Executor>(*engine_, options, std::forward<F>(function),
                                       std::forward<Args>(arguments)...);
+  }
+  template <class T>
+  auto make(const TaskOptions& options, awaitable<T>&& coroutine) {
+    return detail::make_job<Executor>(*engine_, options, detail::AwaitableCall<T, Executor>(std::move(coroutine)));
   }
 
   template <class F, class... Inputs>

@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "coroexec/detail/alarm.hpp"
+#include "coroexec/detail/context_executor.hpp"
 #include "coroexec/detail/engine.hpp"
 #include "coroexec/detail/job_executor.hpp"
 
@@ -23,10 +24,16 @@ namespace coroexec::detail {
 template <class Ex>
 Ex base_executor(Ex executor) {
   if constexpr (std::is_same_v<Ex, asio::any_io_executor>) {
-    while (auto* job_executor = executor.template target<JobExecutor>()) {
-      const Ex base = job_executor->queue().base();
+    for (;;) {
+      Ex base;
+      if (auto* job_executor = executor.template target<JobExecutor>())
+        base = job_executor->queue().base();
+      else if (auto* context_executor = executor.template target<ContextExecutor>())
+        base = Ex(context_executor->inner());
+      else
+        break;
       if (base == executor) break;  // a SchedulingContext's own
-      executor = base;
+      executor = std::move(base);
     }
   }
   return executor;
@@ -82,7 +89,7 @@ class BasicEngine final : public Engine {
   BasicEngine(const Ex& executor, const EngineConfig& config)
       : BasicEngine(executor, config, config.part_of_caller ? borrowed_queue(executor) : nullptr) {}
   BasicEngine(const Ex& executor, const EngineConfig& config, RunQueue* borrowed)
-      : Engine(config, !single_threaded(executor, config.threading), borrowed, ContextService::of(executor)),
+      : Engine(config, !single_threaded(executor, config.threading), own_queues, borrowed, ContextService::of(executor)),
         executor_(config.part_of_caller ? executor : base_executor(executor)) {
     if (own_queues && !threads() && !queue_) queue_ = &service_->acquire_queue(*executor_);
   }
@@ -118,7 +125,9 @@ class BasicEngine final : public Engine {
 
   asio::any_io_executor completion_executor() const override;
   void give_queue_locked(Worker& worker) override;
+  bool may_start_here() const noexcept override;
   void start_worker(Worker& worker) override;
+  void run_here(Worker& worker, QueueNode* parked) override;
   void schedule(Worker& worker, QueueNode& node) override;
   void admit() noexcept override;
   bool take_token_locked() noexcept override;

@@ -24,6 +24,7 @@ class WaitList;
 class WaitNode;
 template <class T>
 class Ref;
+struct KeptKey;
 
 class COROEXEC_DECL ContextService : public asio::execution_context::service {
  public:
@@ -51,13 +52,19 @@ class COROEXEC_DECL ContextService : public asio::execution_context::service {
   bool has_ready_queue() const noexcept { return ready_ != nullptr; }
   ContextClock* clock() const noexcept { return clock_; }
 
-  RunQueue& acquire_queue(const asio::any_io_executor& target);
+  // All share the ready queue where there is one, unless it has to be a separate one.
+  RunQueue& acquire_queue(const asio::any_io_executor& target, bool separate = false);
   void release_queue(RunQueue& queue) noexcept;
   Worker& acquire_worker();
   void release_worker(Worker& worker) noexcept;
 
   void add(Engine& engine);
   void remove(Engine& engine) noexcept;
+
+  // The engines kept for tasks of no scope, each for one executor (kept_engine.hpp). Adding one lets
+  // those go that have nothing to do, and gives the one that another thread has added meanwhile.
+  Ref<Engine> find_kept(const KeptKey& key);
+  Ref<Engine> keep(const KeptKey& key, Ref<Engine> engine);
   void add(WaitNode& node);
   void remove(WaitNode& node) noexcept;
   void add(Handover& handover) noexcept;
@@ -70,6 +77,7 @@ class COROEXEC_DECL ContextService : public asio::execution_context::service {
 
  private:
   void shutdown() override;
+  Engine* find_kept_locked(const KeptKey& key) noexcept;
 
   std::mutex mutex_;       // never held while another of our mutexes is taken
   std::mutex wait_mutex_;  // for the parked handlers; never taken while an owner's is held

@@ -6,9 +6,11 @@
 // below it) adds the coroutines, the timer and the channel.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +29,10 @@
 
 namespace coroexec::detail {
 
+// The two engines that a context keeps for an executor: for tasks of no scope, and for coroutines that
+// go on only as part of whoever awaits them.
+enum class KeptKind : std::uint8_t { tasks, gates };
+
 struct EngineConfig {
   std::size_t max_active = 1;
   std::size_t backlog = automatic_backlog;
@@ -35,6 +41,7 @@ struct EngineConfig {
   double max_per_second = 0;
   std::size_t burst = 1;
   Threading threading = Threading::automatic;
+  std::optional<KeptKind> kept = std::nullopt;  // by the context: its idle workers stay and are no work
   std::string_view kind = "executor";  // for error texts
   std::string_view name = {};
   // Its jobs are parts of the caller's own job: they run on the caller's executor, one after the
@@ -56,6 +63,9 @@ COROEXEC_DECL RunQueue* own_queue_of_caller(const asio::any_io_executor& executo
 // At a wait of the library that has been cancelled: what is to be raised instead, or null. If there is
 // something, reset_cancellation_state() must follow.
 COROEXEC_DECL std::exception_ptr take_interruption() noexcept;
+
+// The job of a coroutine that executes as part of another (Engine::start_gated), if the caller is in one.
+COROEXEC_DECL TaskBase* gated_job() noexcept;
 
 // Has a cancel been asked for of the job in which the caller runs, whether it has got there or not?
 COROEXEC_DECL bool caller_is_cancelled() noexcept;
@@ -91,6 +101,26 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   // The end of such a wait, with a reservation or without. True: `job` has been accepted.
   bool end_wait(TaskBase* job, bool let_in);
   void wait_dropped() noexcept;  // its coroutine has been destroyed
+
+  // Starts `job` at once, on the caller's stack, out of turn and whatever the bound: returns when it
+  // has ended or suspended. Elsewhere than on a concrete executor it is only queued. False: the engine
+  // takes no more jobs.
+  bool start_here(TaskBase& job);
+  // The same, but what comes after the first suspension waits in `gate`, which is shut; null if the job
+  // has ended. For its code the current job is still the caller's, later that of whoever opens, and so
+  // is the context unless one is given.
+  bool start_gated(TaskBase& job, Ref<ContextCell> context, RunQueue*& gate);
+  // Cancels one whose gate is shut, or has `error` raised in it.
+  void cancel_at_gate(TaskBase& job, std::exception_ptr error = nullptr) noexcept;
+  // Makes a job that no engine has accepted one of this engine.
+  void adopt(TaskBase& job) noexcept;
+  // A kept engine that has nothing to do closes; false: it has.
+  bool close_if_idle() noexcept;
+  // Where the tasks of no scope that our jobs start belong; remembered once found. `type` stands for
+  // the executor's type.
+  Ref<Engine> kept_engine(KeptKind kind, const void* type) const noexcept;
+  void remember_kept(KeptKind kind, Ref<Engine> engine) noexcept;
+  const void* kept_type = nullptr;
 
   bool cancel(TaskBase& job, CancelReason reason = CancelReason::handle);  // false: already done
   void cancel_all(CancelReason reason, std::exception_ptr error);  // and takes no more jobs
@@ -129,6 +159,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   std::uint64_t executed() const;  // jobs that started and ended
   std::uint64_t winner() const;    // the job whose success stopped the others; 0: none
   bool part_of_caller() const noexcept { return part_of_caller_; }
+  bool gates() const noexcept { return gates_; }
 
   // A wait that only this engine can end, made by one of its own jobs, for as long as the object
   // lives. The last job that could move gets a would-deadlock error instead. `over`, asked under the
@@ -178,12 +209,14 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   void on_retire() noexcept;
 
  protected:
-  Engine(const EngineConfig& config, bool threads, RunQueue* borrowed, ContextService& service);
+  Engine(const EngineConfig& config, bool threads, bool own_queues, RunQueue* borrowed, ContextService& service);
   virtual ~Engine();
 
   // What needs the executor's type. All are called without the lock, but for the timer's and what is named so.
   virtual void give_queue_locked(Worker& worker) = 0;
   virtual void start_worker(Worker& worker) = 0;
+  virtual bool may_start_here() const noexcept = 0;
+  virtual void run_here(Worker& worker, QueueNode* parked) = 0;
   virtual void schedule(Worker& worker, QueueNode& node) = 0;
   virtual void admit() noexcept = 0;
   virtual bool take_token_locked() noexcept = 0;
@@ -219,6 +252,11 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   bool start_allowed_locked();
   TaskBase* start_next_locked(Worker& worker, Effects& effects);
   void begin_locked(TaskBase& job, Worker& worker);
+  struct StartHere;
+  StartHere begin_here(TaskBase& job);
+  Worker& worker_for_start_here_locked();
+  void count_job(Worker& worker);
+  void uncount_job(Worker& worker) noexcept;
   void finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects& effects);
   void settle_locked(TaskBase& job, TaskState state, Effects& effects) noexcept;
   void apply_policy_locked(TaskBase& job, TaskState state, Effects& effects);
@@ -252,6 +290,8 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   std::chrono::nanoseconds timeout_;
   const ErrorPolicy policy_;
   const bool part_of_caller_, first_success_, all_errors_;
+  const bool kept_;   // by the context, with its idle workers
+  const bool gates_;  // each worker's queue is one
 
   IntrusiveList<TaskBase, &TaskBase::link> queued_;
   IntrusiveList<Worker, &Worker::link> idle_;
@@ -279,7 +319,8 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   std::atomic<std::uint64_t> last_id_{0};
   std::string name_;
   std::string_view kind_;
-  Ref<TaskBase> parent_;
+  Ref<TaskBase> parent_;  // the job in which the engine was made
+  std::array<Ref<Engine>, 2> kept_engines_;  // by KeptKind
 };
 
 }  // namespace coroexec::detail

@@ -36,7 +36,7 @@ class JobExecutor {
   explicit JobExecutor(Worker& worker) noexcept : worker_(&worker), queue_(worker.queue) {}
   JobExecutor(const JobExecutor& other) noexcept : JobExecutor(other, other.tracked_, other.never_) {}
   ~JobExecutor() {
-    if (tracked_) queue_->work_finished();
+    if (counted_) queue_->work_finished();
   }
   JobExecutor& operator=(const JobExecutor&) = delete;
 
@@ -47,7 +47,7 @@ class JobExecutor {
   void execute(F&& f) const {
     using Function = std::decay_t<F>;
     // As a strand: a dispatch from inside the job itself runs at once.
-    if (!never_ && current_worker() == worker_ && queue_->running_here()) {
+    if (!never_ && queue_->running_as(*worker_)) {
       Function function(std::forward<F>(f));
       std::move(function)();
       return;
@@ -85,14 +85,18 @@ class JobExecutor {
   }
 
  private:
+  // What co_spawn keeps for a worker that is not to count is made before that starts; copies of it
+  // do not count either.
   JobExecutor(const JobExecutor& other, bool tracked, bool never) noexcept
       : worker_(other.worker_), queue_(other.queue_), tracked_(tracked), never_(never) {
-    if (tracked_) queue_->work_started();
+    counted_ = tracked && (other.tracked_ ? other.counted_ : worker_->counts_itself || worker_->started);
+    if (counted_) queue_->work_started();
   }
 
   Worker* worker_;
   RunQueue* queue_;        // outlives the worker's use of it: as the context
-  bool tracked_ = false;  // counts as outstanding work of the context
+  bool tracked_ = false;  // counts as outstanding work of the context,
+  bool counted_ = false;  // unless that is its worker's own coroutine, waiting for a job
   bool never_ = false;    // blocking.never: execute() never runs the function inline
 };
 

@@ -50,6 +50,8 @@ class RefCount {
   void set_threads(bool threads) noexcept {
     if (threads_ != threads) threads_ = threads;
   }
+  // More than one? Then it may still become one at any moment, but not the other way round.
+  bool shared() const noexcept { return count_.load(std::memory_order_acquire) > 1; }
 
  private:
   std::atomic<std::uint32_t> count_{1};

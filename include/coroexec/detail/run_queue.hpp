@@ -13,7 +13,17 @@
 
 namespace coroexec::detail {
 
+class ContextCell;
+class RunQueue;
 class Worker;
+
+// What the calling thread is doing.
+struct ThisThread {
+  Worker* worker = nullptr;  // whose job it executes
+  const RunQueue* draining = nullptr;
+  ContextCell* context = nullptr;     // in place of that job's own
+  const ThisThread* below = nullptr;  // what it is in the middle of, further down the stack
+};
 
 // An entry of a queue. It frees itself in run() and in drop(); one of the two is called, once.
 class QueueNode {
@@ -58,10 +68,14 @@ class COROEXEC_DECL RunQueue {
   // True inside a drain of this queue on this thread.
   bool running_here() const noexcept;
 
-  // The end of every drain: schedules the next one, or leaves the queue idle.
+  // Keeps the queue for who wants to run something of it at once, on its own stack: what is pushed
+  // waits, and nothing drains it, until release(). False: a drain is due or runs.
+  bool claim() noexcept;
+  // Also the end of every drain: schedules the next one, or leaves the queue idle.
   void release();
 
-  // While one lives, the calling thread is inside a drain of the queue, on behalf of `worker`.
+  // While one lives, the calling thread is inside a drain of the queue, on behalf of `worker`. The
+  // queue has been claimed; or one thread does everything, then its drain may also be under way.
   class COROEXEC_DECL Here {
    public:
     Here(RunQueue& queue, Worker* worker) noexcept;
@@ -69,14 +83,32 @@ class COROEXEC_DECL RunQueue {
     Here(const Here&) = delete;
 
    private:
-    Worker* worker_before_;
-    const RunQueue* draining_before_;
+    ThisThread before_;
   };
+
+  // A gate: a queue whose worker's code is part of whatever runs where the target is, and executes as
+  // that job, in `context` or in that job's own. While it is claimed it is shut; open() lets go on what
+  // waits, on another target until go_home().
+  void make_gate(Worker& worker) noexcept { gate_worker_ = &worker; }
+  void make_ordinary() noexcept { gate_worker_ = nullptr; }
+  Worker* gate_worker() const noexcept { return gate_worker_; }
+  void gate_context(ContextCell* context) noexcept { gate_context_ = context; }  // till it goes home
+  void open(const asio::any_io_executor& target);
+  void go_home() noexcept;
+  // Runs on the caller's stack what waits at a shut gate, and what that leads to, until nothing does or
+  // `enough`; then opens it where it is at home.
+  void run_shut(bool (*enough)(const void*), const void* what) noexcept;
+  // The target it was opened onto has gone, perhaps with a drain that was due.
+  void come_home() noexcept;
+  // Is the caller in the code of `worker`, whose queue this is?
+  bool running_as(const Worker& worker) const noexcept;
 
  protected:
   friend struct Drain;
   struct Turn;
   virtual void drain();
+  void enter(Worker* worker, const ThisThread& before) const noexcept;
+  void drain_gate();
   virtual void schedule(bool may_run_now);
   void append_local(QueueNode& node) noexcept;
   void fetch_inbox() noexcept;
@@ -89,12 +121,28 @@ class COROEXEC_DECL RunQueue {
   std::mutex work_mutex_;
   asio::any_io_executor work_guard_;
   std::atomic<bool> dead_{false};
+  Worker* gate_worker_ = nullptr;    // not null: a gate
+  ContextCell* gate_context_ = nullptr;
+  asio::any_io_executor home_;       // a gate's own target while it is open
 
   static QueueNode* idle() noexcept;
 };
 
 // The worker whose job the calling thread is executing, or null. Set around every entry of a queue.
 COROEXEC_DECL Worker* current_worker() noexcept;
+
+COROEXEC_DECL const ThisThread& this_thread_state() noexcept;
+
+// Puts a context in place of the current job's own, for a scope.
+class COROEXEC_DECL CurrentContext {
+ public:
+  explicit CurrentContext(ContextCell* context) noexcept;
+  ~CurrentContext();
+  CurrentContext(const CurrentContext&) = delete;
+
+ private:
+  ContextCell* previous_;
+};
 
 // Makes `worker` the current one for a scope.
 class COROEXEC_DECL CurrentWorker {

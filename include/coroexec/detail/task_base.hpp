@@ -23,6 +23,7 @@ enum class TaskState : std::uint8_t { queued, running, succeeded, failed, cancel
 
 namespace detail {
 
+class ContextCell;
 class Engine;
 class Worker;
 template <class Ex>
@@ -90,6 +91,7 @@ class COROEXEC_DECL TaskBase : public PooledObject {
  public:
   bool is_body = false;         // a scope's own body: outside of the bound
   bool error_is_owned = false;  // its error goes to a stream or to the caller, not to the policy
+  bool started_here = false;    // on the stack of whoever made it, by Engine::start_here()
   std::atomic<bool> cancel_requested{false};  // a cancel since the start or the last uncancel()
   std::atomic<CancelReason> cancel_reason{CancelReason::none};  // written under the mutex
   std::uint32_t heap_index = no_deadline;           // mutex
@@ -106,6 +108,7 @@ class COROEXEC_DECL TaskBase : public PooledObject {
   char* name_ = nullptr;        // length, then the characters; one block
 
  public:
+  Ref<ContextCell> context;  // its context variables; null while it has none
   CompletionSink* sink = nullptr;
   ListLinks<TaskBase> link;  // in the engine's queue, later among a stream's results
 
@@ -114,6 +117,9 @@ class COROEXEC_DECL TaskBase : public PooledObject {
   // Nobody has a handle, and no stream wants the result.
   bool unread() const noexcept { return !sink && references_.is_one(); }
 };
+
+// Is the caller in this job's code, however deep?
+COROEXEC_DECL bool executes_here(const TaskBase& job) noexcept;
 
 // What a worker of executor type `Ex` can run.
 template <class Ex>

@@ -41,6 +41,8 @@ class Worker {
   bool woken = false;             // has been sent for and has not arrived
   bool started = false;           // its coroutine has run
   bool gone = false;              // nothing of its coroutine is left
+  bool counts_itself = true;      // its coroutine is outstanding work of the context, busy or not
+  bool job_counted = false;       // its job is, because the coroutine is not
 };
 
 }  // namespace coroexec::detail

@@ -140,7 +140,7 @@ const Ex& BasicEngine<Ex>::target_of(const Worker& worker) const noexcept {
 template <class Ex>
 void BasicEngine<Ex>::give_queue_locked(Worker& worker) {
   if constexpr (own_queues)
-    if (!worker.queue) worker.queue = &service_->acquire_queue(target_of(worker));
+    if (!worker.queue) worker.queue = &service_->acquire_queue(target_of(worker), gates());
 }
 
 // From the worker's own queue: co_spawn runs a coroutine up to its first wait on the caller's stack
@@ -159,6 +159,34 @@ void BasicEngine<Ex>::start_worker(Worker& worker) {
       CurrentWorker current(&worker);
       asio::co_spawn(target, work(worker), std::move(handler));
     });
+  }
+}
+
+// A concrete executor type is a serial executor, used as it is: only on it can a job be started.
+template <class Ex>
+bool BasicEngine<Ex>::may_start_here() const noexcept {
+  if constexpr (!own_queues && requires { executor_->running_in_this_thread(); })
+    return executor_->running_in_this_thread();
+  else
+    return true;
+}
+
+template <class Ex>
+void BasicEngine<Ex>::run_here(Worker& worker, QueueNode* parked) {
+  const auto run = [&] {
+    if (parked) return parked->run();
+    Gone gone(Ref<BasicEngine>(this), worker);
+    if constexpr (own_queues)
+      asio::co_spawn(Ex(JobExecutor(worker)), work(worker), std::move(gone));
+    else
+      asio::co_spawn(*executor_, work(worker), std::move(gone));
+  };
+  if constexpr (own_queues) {
+    RunQueue::Here here(*worker.queue, &worker);
+    run();
+  } else {
+    CurrentWorker current(&worker);
+    run();
   }
 }
 
