@@ -42,14 +42,15 @@ void StartingBase::completed(TaskBase&) noexcept {
   release();
 }
 
+bool leave_error_to_group(TaskBase& job) noexcept {
+  std::lock_guard lock(job.engine().mutex());
+  if (job.done()) return false;
+  job.error_is_owned = false;
+  return true;
+}
+
 void StartingBase::give_up(TaskBase& job) noexcept {
-  {
-    std::lock_guard lock(engine_->mutex());
-    if (!job.done()) {
-      job.error_is_owned = false;
-      return;
-    }
-  }
+  if (leave_error_to_group(job)) return;
   if (job.state() == TaskState::failed && !is_published()) engine_->cancel_all(CancelReason::scope, job.error());
 }
 

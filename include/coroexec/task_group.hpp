@@ -113,7 +113,9 @@ class BasicTaskGroup {
     detail::check_temporaries<F, Args...>();
     auto job = detail::make_job<Executor>(*engine_, options, std::forward<F>(function),
                                           std::forward<Args>(arguments)...);
+    job->error_is_owned = Eager;
     hand_in(*engine_, *job);
+    if (Eager && !detail::leave_error_to_group(*job)) job->check_result();
     return detail::TaskAccess::make(std::move(job));
   }
 
@@ -159,7 +161,11 @@ class BasicTaskGroup {
             .all_errors = options.all_errors};
   }
 
-  static void hand_in(Engine& engine, detail::TaskBase& job) { engine.submit_nowait(job); }
+  static void hand_in(Engine& engine, detail::TaskBase& job) {
+    if constexpr (Eager)
+      if (engine.start_here(job)) return;
+    engine.submit_nowait(job);  // or says why it takes no more
+  }
   static void begin(Engine& engine, detail::StartingBase& state, detail::TaskBase& job) {
     state.begin();
     try {
@@ -201,6 +207,7 @@ class BasicTaskGroup {
 };
 
 using TaskGroup = BasicTaskGroup<>;
+using EagerTaskGroup = BasicTaskGroup<asio::any_io_executor, true>;
 
 namespace detail {
 
@@ -248,6 +255,20 @@ template <class Executor = asio::any_io_executor, class Body>
   requires(!std::convertible_to<Body, TaskGroupOptions>)
 auto with_task_group(Body&& body) {
   return with_task_group<Executor>(TaskGroupOptions{}, std::forward<Body>(body));
+}
+
+// The same with an eager group. On an executor of a concrete type its tasks are only queued, as in a plain one.
+// (asynkit.create_eager_task_group)
+template <class Executor = asio::any_io_executor, class Body>
+auto with_eager_task_group(TaskGroupOptions options, Body&& body) {
+  detail::check_temporaries<Body>();
+  return detail::run_with_group<Executor, BasicTaskGroup<Executor, true>, std::decay_t<Body>>(
+      options, std::string(options.name), std::forward<Body>(body));
+}
+template <class Executor = asio::any_io_executor, class Body>
+  requires(!std::convertible_to<Body, TaskGroupOptions>)
+auto with_eager_task_group(Body&& body) {
+  return with_eager_task_group<Executor>(TaskGroupOptions{}, std::forward<Body>(body));
 }
 
 }  // namespace coroexec

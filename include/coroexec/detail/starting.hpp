@@ -73,6 +73,9 @@ class StartingOwner {
   Ref<TaskBase> job_;
 };
 
+// From now on the job's error is the group's. False: it has ended, and the error is still the caller's.
+COROEXEC_DECL bool leave_error_to_group(TaskBase& job) noexcept;
+
 [[noreturn]] COROEXEC_DECL void throw_not_started(const TaskBase& job);
 
 }  // namespace coroexec::detail
