@@ -14,7 +14,7 @@
 namespace coroexec::test {
 namespace {
 
-// LOOP-12: as list.insert does it to a list.
+// As list.insert does it to a list.
 awaitable<void> insert_as_a_list_does(std::vector<int> positions) {
   auto& context = SchedulingContext::current();
   std::vector<int> expected, log;
@@ -27,6 +27,8 @@ awaitable<void> insert_as_a_list_does(std::vector<int> positions) {
   co_await this_task::yield();
   EXPECT_EQ(log, expected);
 }
+
+// LOOP-12
 CORO_TEST_VIRTUAL(TestCallInsert, normal) {
   const std::vector<int> positions{0, 1, 2, 3, 4, 5};
   co_await insert_as_a_list_does(positions);

@@ -124,9 +124,9 @@ CORO_TEST_AS_JOB(TestCoroState, test_coro_get_frame) {
   EXPECT_EQ(coro_get_frame(task), nullptr);
 }
 
-// CORO-8
 template <class T>
 constexpr bool can_be_asked = requires(const T& handle) { coro_is_new(handle); };
+// CORO-8
 static_assert(can_be_asked<Task<int>> && can_be_asked<awaitable<int>> && can_be_asked<CoroStart<int>>);
 static_assert(!can_be_asked<int> && !can_be_asked<std::string> && !can_be_asked<CoroutineExecutor>);
 
