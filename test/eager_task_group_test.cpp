@@ -34,8 +34,8 @@ CORO_TEST(EagerTaskGroup, prints_what_the_readme_says) {
   EXPECT_EQ(log, "hello fine world goodbye world");
 }
 
-// TG-2
-CORO_TEST_EVERYWHERE(EagerTaskGroup, start_soon_runs_to_the_first_wait_before_it_returns) {
+// TG-2: up to its first wait.
+CORO_TEST_EVERYWHERE(TestStartSoon, test_normal) {
   for (const bool blocks : {false, true}) {
     Event go_on(home);
     std::string log;
@@ -57,8 +57,8 @@ CORO_TEST_EVERYWHERE(EagerTaskGroup, start_soon_runs_to_the_first_wait_before_it
   }
 }
 
-// TG-3, TG-4
-CORO_TEST_EVERYWHERE(EagerTaskGroup, an_error_before_the_first_wait_is_thrown_by_start_soon_a_later_one_is_the_groups) {
+// TG-3, TG-4: an error before the first wait is thrown by start_soon, a later one is the group's.
+CORO_TEST_EVERYWHERE(TestStartSoon, test_err1_test_err2) {
   for (const bool blocks : {false, true}) {
     Event go_on(home);
     std::exception_ptr at_the_call;
@@ -80,8 +80,8 @@ CORO_TEST_EVERYWHERE(EagerTaskGroup, an_error_before_the_first_wait_is_thrown_by
   }
 }
 
-// TG-5, TG-6, TG-7
-CORO_TEST_EVERYWHERE(EagerTaskGroup, start_runs_to_the_first_wait_before_it_is_awaited) {
+// TG-5, TG-6, TG-7: up to its first wait, before it is awaited.
+CORO_TEST_EVERYWHERE(TestStart, test_normal_test_task_status_forwarder) {
   for (const bool blocks : {false, true}) {
     Event go_on(home);
     std::string log;
@@ -102,8 +102,8 @@ CORO_TEST_EVERYWHERE(EagerTaskGroup, start_runs_to_the_first_wait_before_it_is_a
   }
 }
 
-// TG-8, TG-9
-CORO_TEST_EVERYWHERE(EagerTaskGroup, an_error_before_started_is_thrown_where_start_is_awaited) {
+// TG-8, TG-9: an error before started() is thrown where start() is awaited.
+CORO_TEST_EVERYWHERE(TestStart, test_err1_test_err2) {
   for (const bool blocks : {false, true}) {
     const auto fails = [&](TaskStatus<>) -> awaitable<void> {
       if (blocks) co_await this_task::yield();
@@ -119,8 +119,8 @@ CORO_TEST_EVERYWHERE(EagerTaskGroup, an_error_before_started_is_thrown_where_sta
   }
 }
 
-// TG-10
-CORO_TEST_EVERYWHERE(EagerTaskGroup, an_error_after_started_is_the_groups) {
+// TG-10: one after it is the group's.
+CORO_TEST_EVERYWHERE(TestStart, test_err3) {
   for (const bool blocks : {false, true}) {
     const auto fails = [&](TaskStatus<int> status) -> awaitable<void> {
       status.started(7);
@@ -140,7 +140,7 @@ CORO_TEST_EVERYWHERE(EagerTaskGroup, an_error_after_started_is_the_groups) {
 }
 
 // TG-11
-CORO_TEST_EVERYWHERE(EagerTaskGroup, a_task_that_never_says_it_has_started_is_an_error_where_start_is_awaited) {
+CORO_TEST_EVERYWHERE(TestStart, test_err4) {
   const auto forgets = [](TaskStatus<>) -> awaitable<void> { co_return; };
   const auto body = [&](EagerTaskGroup& group) -> awaitable<void> {
     auto start = group.start({.name = "server"}, forgets);
@@ -167,7 +167,7 @@ CORO_TEST_EVERYWHERE(EagerTaskGroup, the_error_of_a_start_that_is_dropped_is_the
 }
 
 // TG-16
-CORO_TEST_EVERYWHERE(EagerTaskGroup, an_error_cancels_the_others_which_are_joined) {
+CORO_TEST_EVERYWHERE(EagerTaskGroup, test_error_start_soon) {
   Stubborn s(home);
   const auto waits = [&]() -> awaitable<void> { co_await s(); };
   const auto fails = [&]() -> awaitable<void> {
