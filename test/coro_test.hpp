@@ -15,20 +15,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <exception>
-#include <future>
-#include <string>
-#include <vector>
 
-#include "coroexec/detail/context_service.hpp"
 #include "coroexec/error.hpp"
 #include "coroexec/options.hpp"
-#include "coroexec/scheduling.hpp"
 
 namespace coroexec::test {
 
@@ -53,19 +46,7 @@ class CoroCase {
  public:
   virtual ~CoroCase() = default;
 
-  void run_in(Setting setting) {
-    setting_ = setting;
-    if (setting == Setting::one_thread) return run_in_one_thread();
-    if (setting == Setting::virtual_time) return run_in_virtual_time();
-    if (setting == Setting::thread_pool) {
-      asio::thread_pool pool(thread_count);
-      start(pool.get_executor());
-      return run_in_threads(pool, 1, [&] { pool.join(); });
-    }
-    asio::io_context context(thread_count);
-    start(context.get_executor());
-    run_in_threads(context, thread_count, [&] { context.run(); });
-  }
+  void run_in(Setting setting);
 
  protected:
   static constexpr int thread_count = 4;
@@ -81,57 +62,12 @@ class CoroCase {
   asio::any_io_executor home;  // of the context
 
  private:
-  void start(asio::any_io_executor executor) {
-    home = executor;
-    asio::co_spawn(executor, body(), [this](std::exception_ptr error) {
-      ended_ = true;
-      try {
-        if (error) std::rethrow_exception(error);
-      } catch (const Abandoned&) {
-      } catch (...) {
-        ADD_FAILURE() << "the body threw: " << detail::message_of(error);
-      }
-    });
-  }
-
-  void stuck() const {
-    ADD_FAILURE() << (ended_ ? "the body has ended, but left work behind on its context"
-                             : "stuck: neither the body nor a job can make progress");
-  }
-
-  void run_in_one_thread() {
-    asio::io_context context(1);
-    asio::execution_context& any_context = context;
-    detail::ContextService::of(any_context).set_single_threaded();
-    start(context.get_executor());
-    while (!context.stopped())
-      if (context.run_for(patience) == 0 && !context.stopped()) return stuck();
-    EXPECT_TRUE(ended_) << "nothing is left to do, but the body has not ended";
-  }
-
-  void run_in_virtual_time() {
-    SchedulingContext context({.virtual_time = true});
-    home = context.get_executor();
-    try {
-      context.run([this] { return body(); });
-    } catch (const Abandoned&) {
-    } catch (...) {
-      ADD_FAILURE() << "the body threw: " << detail::message_of(std::current_exception());
-    }
-    for (auto& task : all_tasks(context)) ADD_FAILURE() << "left behind: " << task.label();
-  }
-
+  void run_in_one_thread();
+  void run_in_virtual_time();
   template <class Context, class Run>
-  void run_in_threads(Context& context, int count, Run run) {
-    std::vector<std::future<void>> threads;
-    for (int i = 0; i < count; ++i) threads.push_back(std::async(std::launch::async, run));
-    for (auto& thread : threads) {
-      if (thread.wait_for(patience) == std::future_status::ready) continue;
-      context.stop();
-      return stuck();
-    }
-    EXPECT_TRUE(ended_) << "nothing is left to do, but the body has not ended";
-  }
+  void run_in_threads(Context& context, int count, Run run);
+  void start(asio::any_io_executor executor);
+  void stuck() const;
 
   Setting setting_ = Setting::one_thread;
   std::atomic<bool> ended_ = false;

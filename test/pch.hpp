@@ -1,5 +1,4 @@
-// Precompiled for all tests: what nearly every one of them includes and none of us edits.
-// A test still includes what it uses.
+// Precompiled for all tests: what nearly every one of them includes. A test still includes what it uses.
 #pragma once
 
 #include <boost/asio.hpp>
@@ -24,3 +23,6 @@
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "coro_test.hpp"
+#include "coroexec/coroexec.hpp"
