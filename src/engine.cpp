@@ -498,7 +498,7 @@ void Engine::finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects&
   if (state != TaskState::succeeded) return apply_policy_locked(job, state, effects);
   if (!first_success_ || winner_ != 0) return;
   winner_ = job.id();
-  stop_locked(CancelReason::scope, effects);
+  stop_locked(effects);
 }
 
 // The error is recorded first and the siblings cancelled second, or it would not be the first.
@@ -519,10 +519,9 @@ void Engine::apply_policy_locked(TaskBase& job, TaskState state, Effects& effect
   }
 }
 
-// Once: who cleans up after the first error is not cancelled a second time by the next.
 void Engine::stop_for_error_locked(TaskBase& job, Effects& effects) noexcept {
   if (!first_error_) first_error_ = job.error_;
-  if (phase_ < Phase::stopping) stop_locked(CancelReason::scope, effects);
+  stop_locked(effects);
 }
 
 void Engine::record_locked(TaskBase& job) {
@@ -546,7 +545,7 @@ void Engine::after_change_locked(Effects& effects) noexcept {
   if (scope_over_locked()) effects.waiters.append(scope_end_.take_all());
   // Nobody in the scope is left to read what a pump would still bring.
   if (service_ && scoped_ && !body_running_ && pumps_ > 0)
-    for_each_running_locked([&](TaskBase& running) { request_cancel_locked(running, CancelReason::scope, effects); });
+    end_running_locked(effects);
   if (armed_ != Time::max() && scope_deadline_ == Time::max()) {
     armed_ = rate_wake_ = Time::max();
     disarm();
@@ -641,15 +640,34 @@ void Engine::let_go(Effects& effects) noexcept {
   detach_if_over();
 }
 
-void Engine::cancel_everything_locked(CancelReason reason, Effects& effects) noexcept {
+void Engine::cancel_all_queued_locked(CancelReason reason, Effects& effects) noexcept {
   const auto error = queued_.empty() ? nullptr : make_cancelled();
   while (auto* job = queued_.front()) cancel_queued_locked(*job, reason, error, effects);
+}
+
+void Engine::cancel_everything_locked(CancelReason reason, Effects& effects) noexcept {
+  cancel_all_queued_locked(reason, effects);
   for_each_running_locked([&](TaskBase& running) { request_cancel_locked(running, reason, effects); });
 }
 
-void Engine::stop_locked(CancelReason reason, Effects& effects) noexcept {
+// One end, one cancel: who cleans up after the first error is not cancelled again by the next one, nor by the
+// end of the scope.
+void Engine::end_job_locked(TaskBase& running, Effects& effects) noexcept {
+  if (running.cancel_reason != CancelReason::scope) request_cancel_locked(running, CancelReason::scope, effects);
+}
+
+void Engine::end_everything_locked(Effects& effects) noexcept {
+  cancel_all_queued_locked(CancelReason::scope, effects);
+  end_running_locked(effects);
+}
+
+void Engine::end_running_locked(Effects& effects) noexcept {
+  for_each_running_locked([&](TaskBase& running) { end_job_locked(running, effects); });
+}
+
+void Engine::stop_locked(Effects& effects) noexcept {
   if (phase_ < Phase::stopping) phase_ = Phase::stopping;
-  cancel_everything_locked(reason, effects);
+  end_everything_locked(effects);
   effects.admits = true;
   after_change_locked(effects);
 }
@@ -659,7 +677,8 @@ void Engine::cancel_all(CancelReason reason, std::exception_ptr error) {
   {
     std::lock_guard lock(mutex_);
     if (error && !first_error_) first_error_ = std::move(error);
-    stop_locked(reason, effects);
+    cancel_everything_locked(reason, effects);
+    stop_locked(effects);
   }
   effects.carry_out(*this);
 }
@@ -749,7 +768,7 @@ void Engine::cancel_sink(const CompletionSink& sink) noexcept {
       job = next;
     }
     for_each_running_locked([&](TaskBase& running) {
-      if (running.sink == &sink) request_cancel_locked(running, CancelReason::scope, effects);
+      if (running.sink == &sink) end_job_locked(running, effects);
     });
     after_change_locked(effects);
   }
@@ -839,7 +858,7 @@ void Engine::close() noexcept {
     phase_ = Phase::closed;
     std::swap(parent, parent_);
     std::swap(kept, kept_engines_);
-    cancel_everything_locked(CancelReason::scope, effects);
+    end_everything_locked(effects);
     effects.admits = true;
     scope_deadline_ = Time::max();
     after_change_locked(effects);
@@ -915,7 +934,7 @@ void Engine::on_timer() noexcept {
       scope_deadline_ = Time::max();
       if (!first_error_ && !scope_over_locked())
         first_error_ = timeout_error([&] { return label(); }, timeout_);
-      stop_locked(CancelReason::scope, effects);
+      stop_locked(effects);
     }
     if (rate_wake_ <= time) {
       rate_wake_ = Time::max();

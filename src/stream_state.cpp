@@ -51,7 +51,7 @@ void StreamState::hand_in(TaskBase& job) {
     release();
     throw;
   }
-  if (closed()) engine_->cancel(job, CancelReason::scope);  // and may have missed it in the queue
+  if (closed()) engine_->cancel_sink(*this);  // cancel() may have missed it
 }
 
 void StreamState::completed(TaskBase& job) noexcept {

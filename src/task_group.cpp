@@ -20,7 +20,8 @@ void StartingBase::watch(TaskBase& job) noexcept {
 
 void StartingBase::claim() {
   std::lock_guard lock(engine_->mutex());
-  if (!job_) throw_error(errc::invalid_state, engine_->label() + ": started() after the task has ended");
+  if (!job_ || job_->done())
+    throw_error(errc::invalid_state, engine_->label() + ": started() after the task has ended");
   if (std::exchange(claimed_, true))
     throw_error(errc::invalid_state, job_->label() + " of " + engine_->label() + " calls started() twice");
 }

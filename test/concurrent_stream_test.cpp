@@ -93,6 +93,7 @@ CORO_TEST_EVERYWHERE(Concurrent, runs_up_to_its_limit_and_starts_the_next_as_one
   }
   co_await reader.wait();
   EXPECT_EQ(gates.activity.peak(), 3);
+  if (!one_thread()) std::ranges::sort(seen);
   EXPECT_EQ(seen, (std::vector{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
 }
 

@@ -255,10 +255,11 @@ CORO_TEST_EVERYWHERE(TaskGroup, a_task_that_never_says_it_has_started_is_an_erro
 CORO_TEST_EVERYWHERE(TaskGroup, started_may_be_called_once_and_not_after_the_end) {
   std::optional<TaskStatus<int>> kept;
   std::exception_ptr twice;
+  Event has_tried(home);
   const auto task = [&](TaskStatus<int> status) -> awaitable<void> {
     status.started(1);
     twice = error_from([&] { status.started(2); });
-    kept = status;
+    has_tried.set();
     co_return;
   };
   const auto forgets = [&](TaskStatus<int> status) -> awaitable<void> {
@@ -267,6 +268,7 @@ CORO_TEST_EVERYWHERE(TaskGroup, started_may_be_called_once_and_not_after_the_end
   };
   const auto body = [&](TaskGroup& group) -> awaitable<void> {
     EXPECT_EQ(co_await group.start<int>({.name = "server"}, task), 1);
+    co_await has_tried.wait();
     EXPECT_TRUE(is_error(twice, errc::invalid_state, "'server' of task group calls started() twice"));
     auto start = group.start<int>(forgets);
     EXPECT_TRUE(is_error(co_await error_of(std::move(start)), errc::invalid_state));

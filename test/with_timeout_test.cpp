@@ -27,7 +27,7 @@ CORO_TEST_EVERYWHERE(WithTimeout, gives_the_result_of_what_ends_in_time) {
   const auto nothing = []() -> awaitable<void> { co_return; };
   EXPECT_EQ((co_await with_timeout(1h, move_only())).value(), 7);
   co_await with_timeout(no_timeout, nothing());
-  co_await with_timeout(0ms, nothing());
+  if (one_thread()) co_await with_timeout(0ms, nothing());
   Timeout timeout(1h);
   EXPECT_EQ((co_await with_timeout(timeout, move_only())).value(), 7);
   EXPECT_FALSE(timeout.expired());

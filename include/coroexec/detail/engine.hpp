@@ -261,13 +261,17 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   void settle_locked(TaskBase& job, TaskState state, Effects& effects) noexcept;
   void apply_policy_locked(TaskBase& job, TaskState state, Effects& effects);
   void record_locked(TaskBase& job);
-  void stop_locked(CancelReason reason, Effects& effects) noexcept;
+  void stop_locked(Effects& effects) noexcept;
   void stop_for_error_locked(TaskBase& job, Effects& effects) noexcept;
   void cancel_queued_locked(TaskBase& job, CancelReason reason, const std::exception_ptr& error,
                             Effects& effects) noexcept;
   void let_go_later_locked(TaskBase& job, Effects& effects) noexcept;
   void let_go(Effects& effects) noexcept;
+  void cancel_all_queued_locked(CancelReason reason, Effects& effects) noexcept;
   void cancel_everything_locked(CancelReason reason, Effects& effects) noexcept;
+  void end_everything_locked(Effects& effects) noexcept;
+  void end_job_locked(TaskBase& running, Effects& effects) noexcept;
+  void end_running_locked(Effects& effects) noexcept;
   bool deadlocked_locked() noexcept;
   template <class F>
   void for_each_running_locked(F f) const;
