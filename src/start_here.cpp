@@ -62,10 +62,30 @@ Engine::StartHere Engine::begin_here(TaskBase& job) {
   return start;
 }
 
+namespace {
+
+// Outside of the context its count of work must not come back to nothing on the way: that stops an io_context.
+class WorkDuring {
+ public:
+  explicit WorkDuring(RunQueue* queue) : queue_(this_thread_state().draining ? nullptr : queue) {
+    if (queue_) queue_->work_started();
+  }
+  ~WorkDuring() {
+    if (queue_) queue_->work_finished();
+  }
+  WorkDuring(const WorkDuring&) = delete;
+
+ private:
+  RunQueue* queue_;
+};
+
+}  // namespace
+
 bool Engine::start_here(TaskBase& job) {
   if (!may_start_here()) return submit_if_open(job);
   auto start = begin_here(job);
   if (!start.worker) return false;
+  const WorkDuring work(kept_ ? start.worker->queue : nullptr);
   try {
     run_here(*start.worker, start.parked);
   } catch (...) {  // no memory for a new worker

@@ -82,7 +82,7 @@ CORO_TEST_AS_JOB(TestCoroAwait, test_return_nb) {
 
 // CTX-5
 CORO_TEST_AS_JOB(TestCoroAwait, test_exception_nb) {
-  const auto throws = []() -> awaitable<void> { throw std::out_of_range("through"); };
+  const auto throws = []() -> awaitable<void> { throw std::out_of_range("through"); co_return; };
   EXPECT_TRUE(says(co_await error_of(coro_await(throws())), "through"));
   EXPECT_TRUE(says(co_await error_of(coro_await(throws(), copy_context())), "through"));
 }

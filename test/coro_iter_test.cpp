@@ -116,7 +116,7 @@ CORO_TEST_AS_JOB(TestCoroIter, the_object_itself_can_be_awaited) {
   const auto object = coro_iter(function);
   EXPECT_EQ(co_await object, "foobar1");
   EXPECT_EQ(co_await object, "foobar2");
-  const auto fails = []() -> awaitable<void> { throw std::out_of_range("out"); };
+  const auto fails = []() -> awaitable<void> { throw std::out_of_range("out"); co_return; };
   const auto failing = coro_iter(fails);
   std::string error;
   try {

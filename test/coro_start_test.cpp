@@ -127,7 +127,7 @@ CORO_TEST_AS_JOB(TestCoroStart, test_start_err) {
   CoroStart start(raises(false));
   EXPECT_TRUE(start.done());
   EXPECT_TRUE(says(co_await error_of(start.as_coroutine()), "start"));
-  const auto throws = []() -> awaitable<void> { throw NotAnException{1}; };
+  const auto throws = []() -> awaitable<void> { throw NotAnException{1}; co_return; };
   CoroStart strange(throws());
   EXPECT_TRUE(is_a<NotAnException>(strange.exception()));
 }

@@ -58,7 +58,7 @@ CORO_TEST_AS_JOB(TestCoroState, test_coro_suspended) {
 // CORO-3, CORO-4
 CORO_TEST_AS_JOB(TestCoroState, test_coro_finished) {
   const auto returns = []() -> awaitable<void> { co_return; };
-  const auto throws = []() -> awaitable<void> { throw std::out_of_range("state"); };
+  const auto throws = []() -> awaitable<void> { throw std::out_of_range("state"); co_return; };
   EXPECT_EQ(state(eager(returns())), "finished ");
   EXPECT_EQ(state(eager(throws())), "finished ");
   EXPECT_EQ(state(CoroStart(returns())), "finished ");

@@ -235,7 +235,7 @@ CORO_TEST_AS_JOB(TestEager, is_a_job_of_its_own_from_its_first_line) {
 
 // EAGER-24
 CORO_TEST_AS_JOB(TestEager, whatever_the_first_part_throws_is_kept) {
-  const auto throws = []() -> awaitable<void> { throw NotAnException{3}; };
+  const auto throws = []() -> awaitable<void> { throw NotAnException{3}; co_return; };
   const auto aborts = []() -> awaitable<void> {
     throw boost::system::system_error(asio::error::operation_aborted);
   };

@@ -45,7 +45,6 @@ class RefCount {
     count_.store(count, std::memory_order_relaxed);
     return count == 0;
   }
-  bool is_one() const noexcept { return count_.load(std::memory_order_acquire) == 1; }
   bool threads() const noexcept { return threads_; }
   void set_threads(bool threads) noexcept {
     if (threads_ != threads) threads_ = threads;

@@ -85,18 +85,20 @@ class COROEXEC_DECL TaskBase : public PooledObject {
   template <class>
   friend class DeadlineHeap;
 
-  RefCount references_;
+  // Eight bytes more would be sixteen of the heap for each queued job: these fill two words.
+  [[no_unique_address]] RefCount references_;
   std::atomic<TaskState> state_{TaskState::queued};
 
  public:
-  bool is_body = false;         // a scope's own body: outside of the bound
-  bool error_is_owned = false;  // its error goes to a stream or to the caller, not to the policy
-  bool started_here = false;    // on the stack of whoever made it, by Engine::start_here()
+  bool is_body : 1 = false;             // a scope's own body: outside of the bound; set before it runs
+  bool started_here : 1 = false;        // on the stack of whoever made it, by Engine::start_here(); as above
+  bool : 0;                             // another byte: other threads write it
+  bool error_is_owned : 1 = false;      // its error goes to a stream or to the caller, not to the policy; mutex
+  bool counted_as_blocked : 1 = false;  // scratch of the deadlock check; mutex
   std::atomic<bool> cancel_requested{false};  // a cancel since the start or the last uncancel()
   std::atomic<CancelReason> cancel_reason{CancelReason::none};  // written under the mutex
-  std::uint32_t heap_index = no_deadline;           // mutex
-  bool counted_as_blocked = false;                  // scratch of the deadlock check; mutex
-  std::int16_t priority = unset_priority;           // in a SchedulingContext; of the context's thread
+  std::int16_t priority = unset_priority;      // in a SchedulingContext; of the context's thread
+  std::uint32_t heap_index = no_deadline;      // mutex
 
  private:
   Engine* engine_;              // counted
@@ -115,7 +117,7 @@ class COROEXEC_DECL TaskBase : public PooledObject {
  protected:
   void end_with(std::exception_ptr error) noexcept { error_ = std::move(error); }
   // Nobody has a handle, and no stream wants the result.
-  bool unread() const noexcept { return !sink && references_.is_one(); }
+  bool unread() const noexcept { return !sink && !references_.shared(); }
 };
 
 // Is the caller in this job's code, however deep?
