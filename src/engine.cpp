@@ -995,8 +995,9 @@ bool Engine::deadlocked_locked() noexcept {
     wait->job_->counted_as_blocked = false;
   std::size_t jobs = 0;
   for (auto* wait = blocked_.front(); wait; wait = blocked_.next(*wait)) {
-    if (wait->over_()) continue;
-    if (!std::exchange(wait->job_->counted_as_blocked, true)) ++jobs;
+    if (wait->over_() || wait->job_->counted_as_blocked) continue;
+    wait->job_->counted_as_blocked = true;
+    ++jobs;
   }
   return jobs == active;
 }
