@@ -8,6 +8,13 @@
 namespace coroexec {
 namespace detail {
 
+std::atomic<bool> any_cell_made{false};
+
+ContextCell::ContextCell(Ref<ContextMap> map) noexcept : map_(std::move(map)) {
+  any_cell_made.store(true, std::memory_order_relaxed);
+}
+ContextCell::~ContextCell() = default;
+
 Ref<ContextCell> ContextCell::copy() const {
   if (!map_) return {};
   return Ref<ContextCell>::adopt(new ContextCell(map_));

@@ -25,7 +25,8 @@ struct Engine::Effects {
   bool cancels = false;
   bool start_failed = false;
 
-  void carry_out(Engine& engine) noexcept {  // most often there is nothing to do
+  // Most often there is nothing to do; a call for that would be a hundredth of a job's cost.
+  [[gnu::always_inline]] void carry_out(Engine& engine) noexcept {
     if (resume || start || admits || cancels || start_failed || !settled.empty()) carry_out_all(engine);
     waiters.complete();
   }

@@ -1,4 +1,5 @@
 // Starting a job on the caller's own stack.
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "coroexec/detail/context_cell.hpp"
@@ -64,19 +65,28 @@ Engine::StartHere Engine::begin_here(TaskBase& job) {
 
 namespace {
 
-// Outside of the context its count of work must not come back to nothing on the way: that stops an io_context.
+// An io_context is stopped whenever its count of work comes back to nothing, also while it does not run. What is
+// started from outside must not do that on its way: it is counted meanwhile, and leaves a handler behind if it has
+// ended.
 class WorkDuring {
  public:
-  explicit WorkDuring(RunQueue* queue) : queue_(this_thread_state().draining ? nullptr : queue) {
+  WorkDuring(RunQueue* queue, TaskBase& job)
+      : queue_(this_thread_state().draining ? nullptr : queue), job_(job) {
     if (queue_) queue_->work_started();
   }
   ~WorkDuring() {
-    if (queue_) queue_->work_finished();
+    if (!queue_) return;
+    try {
+      if (job_.done()) asio::post(queue_->target(), [] {});
+    } catch (...) {  // no memory: then it may be stopped
+    }
+    queue_->work_finished();
   }
   WorkDuring(const WorkDuring&) = delete;
 
  private:
   RunQueue* queue_;
+  TaskBase& job_;
 };
 
 }  // namespace
@@ -85,7 +95,7 @@ bool Engine::start_here(TaskBase& job) {
   if (!may_start_here()) return submit_if_open(job);
   auto start = begin_here(job);
   if (!start.worker) return false;
-  const WorkDuring work(kept_ ? start.worker->queue : nullptr);
+  const WorkDuring work(kept_ ? start.worker->queue : nullptr, job);
   try {
     run_here(*start.worker, start.parked);
   } catch (...) {  // no memory for a new worker

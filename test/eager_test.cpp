@@ -238,6 +238,7 @@ CORO_TEST_AS_JOB(TestEager, whatever_the_first_part_throws_is_kept) {
   const auto throws = []() -> awaitable<void> { throw NotAnException{3}; co_return; };
   const auto aborts = []() -> awaitable<void> {
     throw boost::system::system_error(asio::error::operation_aborted);
+    co_return;
   };
   EXPECT_TRUE(is_a<NotAnException>(eager(throws()).exception()));
   const auto aborted = eager(aborts());

@@ -55,8 +55,9 @@ struct ContextMap final : SharedObject<ContextMap> {
 // Used by one thread at a time: the one that executes its job, or what runs in its Context.
 class COROEXEC_DECL ContextCell final : public SharedObject<ContextCell> {
  public:
-  ContextCell() = default;
-  explicit ContextCell(Ref<ContextMap> map) noexcept : map_(std::move(map)) {}
+  ContextCell() noexcept : ContextCell(Ref<ContextMap>()) {}
+  explicit ContextCell(Ref<ContextMap> map) noexcept;
+  ~ContextCell();
 
   // A cell of its own with the same values; null if there are none.
   Ref<ContextCell> copy() const;
@@ -75,8 +76,11 @@ class COROEXEC_DECL ContextCell final : public SharedObject<ContextCell> {
 
 // The cell of the context the caller is in: one put in place, else its job's; null if it has none yet.
 COROEXEC_DECL ContextCell* current_cell() noexcept;
+// Has there ever been a cell? All that it costs a job of a program that sets no variable is this question.
+COROEXEC_DECL extern std::atomic<bool> any_cell_made;
 // What a job made now starts with.
 inline Ref<ContextCell> inherited_cell() {
+  if (!any_cell_made.load(std::memory_order_relaxed)) return {};
   const ContextCell* cell = current_cell();
   return cell ? cell->copy() : Ref<ContextCell>();
 }
