@@ -189,9 +189,9 @@ CORO_TEST_AS_JOB(TestEager, test_eager_future) {
 // EAGER-6
 CORO_TEST_AS_JOB(TestEager, test_eager_task_has_a_name) {
   Log log;
-  EXPECT_EQ(eager(coro1(log)).name(), "eager_task");
-  EXPECT_EQ(eager({.name = "mine"}, coro1(log)).name(), "mine");
-  EXPECT_EQ(eager(home, {.name = "mine"}, coro1(log)).name(), "mine");
+  EXPECT_EQ(eager(coro1_nb(log)).name(), "eager_task");
+  EXPECT_EQ(eager({.name = "mine"}, coro1_nb(log)).name(), "mine");
+  EXPECT_EQ(eager(home, {.name = "mine"}, coro1_nb(log)).name(), "mine");
   co_return;
 }
 
