@@ -8,10 +8,12 @@
 
 namespace coroexec {
 
+// When a wait for several is over.
 enum class ReturnWhen { all_completed, first_completed, first_exception };
 
+// For wait(): that it is out of time is no error.
 struct WaitOptions {
-  std::chrono::nanoseconds timeout = no_timeout;
+  std::chrono::nanoseconds timeout = no_timeout;           // from the call on
   ReturnWhen return_when = ReturnWhen::all_completed;
 };
 

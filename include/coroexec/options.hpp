@@ -27,6 +27,7 @@ enum class Threading {
   multi,
 };
 
+// For a timeout, a bound, a backlog: none, none, and one that fits the bound.
 inline constexpr std::chrono::nanoseconds no_timeout = std::chrono::nanoseconds::max();
 inline constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 inline constexpr std::size_t automatic_backlog = unlimited - 1;
@@ -46,6 +47,7 @@ struct ExecutorOptions {
   std::string_view name = {};                      // for error texts; copied
 };
 
+// The same for a pool, whose jobs' errors stay in their handles.
 struct PoolOptions {
   std::size_t size = 1024;                         // jobs active at once, at least 1; or unlimited
   std::size_t backlog = automatic_backlog;         // as above
@@ -63,13 +65,13 @@ struct TaskOptions {
 
 // A moment's counts. `waiting` are the callers suspended in submit or spawn.
 struct Stats {
-  std::size_t waiting = 0;
-  std::size_t queued = 0;
-  std::size_t active = 0;
-  std::uint64_t succeeded = 0;
+  std::size_t waiting = 0;      // for room
+  std::size_t queued = 0;       // accepted and not started
+  std::size_t active = 0;       // running
+  std::uint64_t succeeded = 0;  // in all
   std::uint64_t failed = 0;
   std::uint64_t cancelled = 0;
-  std::uint64_t done() const noexcept { return succeeded + failed + cancelled; }
+  std::uint64_t done() const noexcept { return succeeded + failed + cancelled; }  // the three together
 };
 
 }  // namespace coroexec

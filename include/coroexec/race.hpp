@@ -22,9 +22,10 @@ template <class... T>
 class RaceResult : public std::variant<T...> {
  public:
   using std::variant<T...>::variant;
+  // Made by race().
   RaceResult(std::variant<T...>&& winner, std::vector<TaskError> errors)
       : std::variant<T...>(std::move(winner)), errors_(std::move(errors)) {}
-  const std::vector<TaskError>& errors() const noexcept { return errors_; }
+  const std::vector<TaskError>& errors() const noexcept { return errors_; }  // of those that failed
 
  private:
   std::vector<TaskError> errors_;
