@@ -1,13 +1,20 @@
 #!/usr/bin/env python3
-"""Doxygen's input filter: makes of our headers' plain comments what Doxygen reads. FILE to standard output.
+"""Doxygen's input filter: makes of our pages and of our headers' plain comments what Doxygen reads. FILE to standard
+output.
+
+Of a header:
 
 - The comment a header begins with is that file's, one directly above a declaration is that declaration's, and so is
   one behind it on its line, with the lines below that stand in the same column.
 - Declarations that follow one another without a blank line have the comment of the first, if they are of one name or
   in no class, or if it says "the members of …".
 - What is indented in a comment is code.
-- `namespace detail` is left out; so are special members without a comment, and what "The library's own way in." says.
+- `namespace detail` is left out; so are friends, special members without a comment, and what stands below
+  "The library's own way in."
+
+Of a page: its pictures are found wherever they are, and links to headings are links in the site, too.
 """
+import pathlib
 import re
 import sys
 
@@ -118,14 +125,32 @@ def statement_from(lines, number):
 def is_special(statement, class_name):
     """A constructor, destructor or assignment that every class of its kind has, or that only we call."""
     text = plain(statement)
-    if re.search(r"=\s*(default|delete)\s*$", text) or re.match(r"(virtual\s+)?~", text) or text.startswith("friend"):
-        return not re.match(r"friend .*operator", text)
+    if re.search(r"=\s*(default|delete)\s*$", text) or re.match(r"(virtual\s+)?~", text):
+        return True
     if class_name and re.match(rf"(explicit\s+)?{class_name}\s*\(", text):
         return "detail::" in text or f"{class_name}&&" in text
     return bool(re.search(r"operator=\s*\(\s*\w+(<.*>)?\s*&&", text))
 
 
-def main(path):
+def page(path):
+    stem = pathlib.Path(path).stem
+    out, fence, seen = [], False, set()
+    for line in open(path, encoding="utf-8"):
+        if line.startswith("```"):
+            fence = not fence
+        elif not fence:
+            line = re.sub(r"(!\[[^\]]*\]\()(?:[^)/]*/)+([^)/]+\))", r"\1\2", line)
+            line = re.sub(r"\]\((?:[\w./-]*?([\w-]+)\.md)?#([\w-]+)\)", lambda m: f"](#{m[1] or stem}-{m[2]})", line)
+            if heading := re.match(r"## (.*?)\s*$", line):
+                name = re.sub(r"[^\w\- ]", "", heading[1].lower()).replace(" ", "-")
+                if name not in seen:
+                    line = f"{line.rstrip()} {{#{stem}-{name}}}\n"
+                seen.add(name)
+        out.append(line)
+    print("".join(out), end="")
+
+
+def header(path):
     lines = open(path, encoding="utf-8").read().splitlines()
     text = "\n".join(lines)
     # Left out, with its lines kept.
@@ -138,11 +163,11 @@ def main(path):
     lines = text.split("\n")
     out = []
     number = 0
-    header = []
+    about = []
     while number < len(lines) and lines[number].startswith("//"):
-        header.append(lines[number][3:])
+        about.append(lines[number][3:])
         number += 1
-    out += ["/// @file"] + ["/// " + line for line in doc_lines(header)]
+    out += ["/// @file"] + ["/// " + line for line in doc_lines(about)]
 
     scopes = []  # (kind, name)
     statement = ""
@@ -150,6 +175,7 @@ def main(path):
     comment = None
     hidden = False
     parentheses = 0
+    friend = None  # how deep the friend stands that is being left out
     while number < len(lines):
         line = lines[number]
         inside = scopes[-1][0] if scopes else "namespace"
@@ -201,8 +227,11 @@ def main(path):
                 prefix = ["/// " + text for text in doc_lines(comment)]
             last = (name, comment)
             comment = None
-        out += prefix
-        out.append(code)
+            if plain(whole).startswith("friend"):
+                friend = len(scopes)
+        if friend is None:
+            out += prefix
+        out.append("" if friend is not None else code)
 
         if code.lstrip().startswith("#"):
             continue
@@ -227,8 +256,9 @@ def main(path):
             statement = ""
         elif statement.strip():
             statement += " "
-        # A class that has been closed leaves `;`, which begins nothing.
+        if friend == len(scopes) and not statement.strip() and re.search(r"[;}]\s*$", code):
+            friend = None
     print("\n".join(out))
 
 
-main(sys.argv[1])
+page(sys.argv[1]) if sys.argv[1].endswith(".md") else header(sys.argv[1])
