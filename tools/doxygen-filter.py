@@ -45,6 +45,8 @@ def doc_lines(comment):
         if indent >= 2 and line.lstrip().startswith("- "):
             item = True
         elif indent == 0:
+            if item and line:
+                result.append("")
             item = False
         if code and indent < 2 and (line or not any(rest.startswith("  ") for rest in comment[number + 1:number + 2])):
             result.append("@endcode")
@@ -108,7 +110,7 @@ def name_of(statement):
     text = plain(statement)
     if match := re.match(r"using\s+(\w+)\s*=", text):
         return match[1]
-    match = re.search(r"(operator\s*[^\s\w(]+|operator\s*\(\)|~?\w+)\s*\(", text)
+    match = re.search(r"(operator\s*[^\s\w(]+|operator\s*\(\)|~?\w+)\s*\(", text) or re.search(r"(\w+)\s*(=|$)", text)
     return match[1] if match else None
 
 
@@ -214,7 +216,7 @@ def header(path):
                     out.append("")
             whole = statement_from(lines, number - 1 if comment is None or behind is None else number - len(comment))
             class_name = scopes[-1][1] if scopes else None
-            name = name_of(whole) or (re.match(r"\w+", plain(whole)) or [None])[0]
+            name = name_of(whole)
             if comment is None and (
                     name == last[0] or inside == "namespace" or
                     last[1] and re.match(r"(As t|T)he members of ", last[1][0])):

@@ -29,8 +29,8 @@ namespace coroexec {
 // What cancel() gives: how many jobs it asked to stop, and how each of them ended.
 template <class T = void>
 struct Cancelled {
-  std::size_t count = 0;
-  std::vector<Outcome<T>> outcomes;
+  std::size_t count = 0;             // jobs that were asked to stop
+  std::vector<Outcome<T>> outcomes;  // how they ended
 };
 
 // At most `size` jobs are active, in the order they were handed in. A job's error stays in its handle

@@ -33,9 +33,9 @@ inline boost::system::error_code make_error_code(errc e) noexcept {
 
 // One failed job: what a scope keeps of it for errors() and for TaskGroupError.
 struct TaskError {
-  std::string name;  // empty unless the job was given one
-  std::uint64_t id = 0;
-  std::exception_ptr exception;
+  std::string name;              // empty unless the job was given one
+  std::uint64_t id = 0;          // as Task::id()
+  std::exception_ptr exception;  // what it threw
 };
 
 // Thrown by a scope under ErrorPolicy::collect once every job has ended: all errors, in the order

@@ -34,9 +34,9 @@ class RaceResult : public std::variant<T...> {
 // The same for a range.
 template <class T>
 struct RangeRaceResult {
-  std::size_t index;  // the winner's place, from 0
-  T value;
-  std::vector<TaskError> errors;
+  std::size_t index;              // the winner's place, from 0
+  T value;                        // its result
+  std::vector<TaskError> errors;  // as RaceResult::errors()
 };
 
 namespace detail {

@@ -28,15 +28,16 @@
 
 namespace coroexec {
 
-// Options stay trivially destructible: GCC 12 destroys other temporaries in a co_await twice.
-enum class ReadyOrder : std::uint8_t { fifo, priority };  // priority.hpp
+// In which order what is ready runs: as it came, or by priorities (priority.hpp).
+enum class ReadyOrder : std::uint8_t { fifo, priority };
 
-// How it keeps time and order.
+// How it keeps time and order. Options stay trivially destructible: GCC 12 destroys other temporaries in
+// a co_await twice.
 struct SchedulingOptions {
   // Time that stands still while anything is ready, then jumps to the next wake-up. It starts at
   // steady_clock's zero.
   bool virtual_time = false;
-  ReadyOrder order = ReadyOrder::fifo;
+  ReadyOrder order = ReadyOrder::fifo;  // of what is ready
 };
 
 // An entry of the ready queue, as read from it: it names its place until it runs or is taken out.

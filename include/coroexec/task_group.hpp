@@ -29,7 +29,7 @@ namespace coroexec {
 struct TaskGroupOptions {
   std::chrono::nanoseconds timeout = no_timeout;  // of the whole group
   bool all_errors = false;                        // throw all errors together, as one TaskGroupError
-  Threading threading = Threading::automatic;
+  Threading threading = Threading::automatic;     // as in ExecutorOptions
   std::string_view name = {};                     // for error texts; copied
 };
 
