@@ -3,7 +3,7 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-build=$root/build/docs
+build=$root/build/site
 
 bash "$root/tools/install-deps.sh" docs
 cmake -S "$root" -B "$build" -G Ninja -DCOROEXEC_BUILD_DOCS=ON -DCOROEXEC_BUILD_TESTS=OFF \
