@@ -12,7 +12,8 @@ Of a header:
 - `namespace detail` is left out; so are friends, special members without a comment, and what stands below
   "The library's own way in."
 
-Of a page: its pictures are found wherever they are, and links to headings are links in the site, too.
+Of a page: it is called as its file is, in every version of Doxygen; its pictures are found wherever they are, and links
+to headings are links in the site, too.
 """
 import pathlib
 import re
@@ -135,15 +136,18 @@ def is_special(statement, class_name):
 
 
 def page(path):
-    stem = pathlib.Path(path).stem
-    out, fence, seen = [], False, set()
+    file = pathlib.Path(path)
+    stem = file.parent.name if file.stem == "README" and file.parent.name == "guide" else file.stem.lower()
+    out, fence, seen = [], False, {stem}
     for line in open(path, encoding="utf-8"):
         if line.startswith("```"):
             fence = not fence
         elif not fence:
             line = re.sub(r"(!\[[^\]]*\]\()(?:[^)/]*/)+([^)/]+\))", r"\1\2", line)
             line = re.sub(r"\]\((?:[\w./-]*?([\w-]+)\.md)?#([\w-]+)\)", lambda m: f"](#{m[1] or stem}-{m[2]})", line)
-            if heading := re.match(r"## (.*?)\s*$", line):
+            if line.startswith("# ") and stem != "readme":
+                line = f"{line.rstrip()} {{#{stem}}}\n"
+            elif heading := re.match(r"## (.*?)\s*$", line):
                 name = re.sub(r"[^\w\- ]", "", heading[1].lower()).replace(" ", "-")
                 if name not in seen:
                     line = f"{line.rstrip()} {{#{stem}-{name}}}\n"
