@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# install-deps.sh [demo|test|ci]...: installs what is missing to build and run the demo, the tests (the default)
-# or all configurations of CI. Debian 12 or newer, Ubuntu 24.04 or newer; as root, or through sudo.
+# install-deps.sh [demo|test|ci|docs]...: installs what is missing to build and run the demo, the tests (the default)
+# or all configurations of CI, or to build the documentation. Debian 12 or newer, Ubuntu 24.04 or newer; as root, or through sudo.
 # What is there already is left as it is, whoever put it there, and no package is ever removed.
 set -euo pipefail
 
@@ -116,24 +116,31 @@ install_nginx() {
   return $status
 }
 
-# Includes what each of the groups needs of those before it.
+# Includes what each of the groups needs of those before it; docs stands alone.
 groups=" ${*:-test} "
 case $groups in
   *\ ci\ *) level=3 ;;
   *\ test\ *) level=2 ;;
   *\ demo\ *) level=1 ;;
-  *) die "unknown group:$groups(demo, test or ci)" ;;
+  *\ docs\ *) level=0 ;;
+  *) die "unknown group:$groups(demo, test, ci or docs)" ;;
 esac
 
 command -v apt-get > /dev/null || die "this is for Debian and Ubuntu; CONTRIBUTING.md lists what to install elsewhere"
 
+if [[ $groups == *\ docs\ * ]]; then
+  need doxygen doxygen
+  need python3 python3-minimal
+fi
 need c++ g++
 need cmake cmake
 need ninja ninja-build
-need /usr/include/openssl/ssl.h libssl-dev
-need /usr/include/zlib.h zlib1g-dev
-need /usr/include/CLI/CLI.hpp libcli11-dev
-need /etc/ssl/certs/ca-certificates.crt ca-certificates
+if ((level >= 1)); then
+  need /usr/include/openssl/ssl.h libssl-dev
+  need /usr/include/zlib.h zlib1g-dev
+  need /usr/include/CLI/CLI.hpp libcli11-dev
+  need /etc/ssl/certs/ca-certificates.crt ca-certificates
+fi
 if ((level >= 2)); then
   need /usr/include/gtest/gtest.h libgtest-dev
   need openssl openssl

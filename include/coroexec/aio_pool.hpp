@@ -29,8 +29,8 @@ namespace coroexec {
 // What cancel() gives: how many jobs it asked to stop, and how each of them ended.
 template <class T = void>
 struct Cancelled {
-  std::size_t count = 0;
-  std::vector<Outcome<T>> outcomes;
+  std::size_t count = 0;             // jobs that were asked to stop
+  std::vector<Outcome<T>> outcomes;  // how they ended
 };
 
 // At most `size` jobs are active, in the order they were handed in. A job's error stays in its handle
@@ -155,6 +155,7 @@ class BasicAioPool {
         detail::make_source<Executor, std::decay_t<Input>>(std::forward<Input>(input)),
         Parts::each(options, std::forward<F>(fn), std::forward<More>(more)...));
   }
+  // The same in batches: vectors of outcomes.
   template <class F, class Input, class... More>
     requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   auto itermap_batches(F&& fn, Input&& input, More&&... more) {
@@ -193,15 +194,15 @@ class BasicAioPool {
     return detail::cancel_jobs<Cancelled<>, Executor>(engine_->cancel_jobs());
   }
 
-  std::size_t size() const { return engine_->max_active(); }
-  std::size_t active() const { return engine_->stats().active; }
+  std::size_t size() const { return engine_->max_active(); }  // the most that may be active
+  std::size_t active() const { return engine_->stats().active; }  // jobs that run, callbacks too
   std::size_t waiting() const {  // queued, and callers that wait in spawn, exec or map
     const Stats now = engine_->stats();
     return now.queued + now.waiting;
   }
   std::size_t executed() const { return engine_->executed(); }  // that started and ended, callbacks too
-  bool is_empty() const { return engine_->idle(); }
-  bool is_full() const { return active() >= size(); }
+  bool is_empty() const { return engine_->idle(); }  // nothing is queued or active
+  bool is_full() const { return active() >= size(); }  // no slot is free
   Stats stats() const { return engine_->stats(); }
   const Executor& get_executor() const noexcept { return engine_->executor(); }
 
@@ -237,6 +238,7 @@ class BasicAioPool {
   detail::Ref<Engine> engine_;
 };
 
+// The pool on any_io_executor.
 using AioPool = BasicAioPool<>;
 
 // Runs `body(pool)` with a pool of its own and waits for body and jobs. An error of the body, or a

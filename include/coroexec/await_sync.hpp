@@ -61,6 +61,7 @@ auto await_sync(F&& operation) {
   if constexpr (!std::is_void_v<T>) return std::move(job->value());
 }
 
+// The same with a coroutine that has been called already.
 template <class T>
 T await_sync(asio::awaitable<T> operation) {
   return await_sync(detail::AwaitableCall<T, asio::any_io_executor>(std::move(operation)));
@@ -73,6 +74,7 @@ class SyncRange : public std::ranges::view_interface<SyncRange<Source>> {
  public:
   using value_type = typename detail::optional_result<decltype(std::declval<Source&>().next())>::value_type;
 
+  // Made by aiter_sync().
   explicit SyncRange(Source source) : source_(std::make_unique<Source>(std::move(source))) {}
   SyncRange(SyncRange&&) noexcept = default;
   SyncRange& operator=(SyncRange&& other) noexcept {
@@ -86,26 +88,29 @@ class SyncRange : public std::ranges::view_interface<SyncRange<Source>> {
       }
   }
 
+  // An input iterator: each element is read when the one before it is left.
   class iterator {
    public:
     using value_type = SyncRange::value_type;
-    using difference_type = std::ptrdiff_t;
+    using difference_type = std::ptrdiff_t;  // of no use here
+    // Reads the first element.
     explicit iterator(Source& source) : source_(&source), element_(await_sync(source.next())) {}
-    value_type& operator*() const { return *element_; }
+    value_type& operator*() const { return *element_; }  // not at the end
+    // Reads the next element.
     iterator& operator++() {
       element_ = await_sync(source_->next());
       return *this;
     }
     void operator++(int) { ++*this; }
-    bool operator==(std::default_sentinel_t) const { return !element_; }
+    bool operator==(std::default_sentinel_t) const { return !element_; }  // at the end?
 
    private:
     Source* source_;
     mutable std::optional<value_type> element_;
   };
 
-  iterator begin() { return iterator(*source_); }
-  std::default_sentinel_t end() const { return {}; }
+  iterator begin() { return iterator(*source_); }  // reads the first element; once only
+  std::default_sentinel_t end() const { return {}; }  // reached when the source gives nullopt
 
  private:
   std::unique_ptr<Source> source_;

@@ -23,18 +23,19 @@ namespace coroexec {
 
 // limit: jobs at once, and results waiting to be read. -1: no limit. Default: cores + 4, at most 32.
 struct ConcurrentOptions {
-  static constexpr std::ptrdiff_t automatic = 0x7fffffff;
-  std::ptrdiff_t limit = automatic;
-  Threading threading = Threading::automatic;
+  static constexpr std::ptrdiff_t automatic = 0x7fffffff;  // cores + 4, at most 32
+  std::ptrdiff_t limit = automatic;            // of the jobs at once, and unread results
+  Threading threading = Threading::automatic;  // as in ExecutorOptions
 };
 
 // What a stream of concurrent() reports: cause() is the original exception.
 class COROEXEC_DECL ConcurrentError : public std::runtime_error {
  public:
+  // Made by the stream.
   ConcurrentError(const std::string& text, std::exception_ptr cause);
   ConcurrentError(const ConcurrentError&) = default;
   ~ConcurrentError() override;
-  const std::exception_ptr& cause() const noexcept { return cause_; }
+  const std::exception_ptr& cause() const noexcept { return cause_; }  // the original
 
  private:
   std::exception_ptr cause_;

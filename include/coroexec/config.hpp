@@ -7,6 +7,7 @@
 #error "coroexec needs Boost 1.81 or newer"
 #endif
 
+// The version of the headers. Until 1.0 a minor version may change the interface.
 #define COROEXEC_VERSION_MAJOR 0
 #define COROEXEC_VERSION_MINOR 1
 #define COROEXEC_VERSION_PATCH 0

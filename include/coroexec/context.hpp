@@ -101,13 +101,14 @@ class COROEXEC_DECL Context {
 template <class T>
 class ContextVar {
  public:
+  // `name` is for error texts. Without a default value get() throws where there is none.
   explicit ContextVar(std::string name) : name_(std::move(name)) {}
   ContextVar(std::string name, T default_value)
       : name_(std::move(name)), default_(std::move(default_value)) {}
   ContextVar(const ContextVar&) = delete;
   ContextVar& operator=(const ContextVar&) = delete;
 
-  std::string_view name() const noexcept { return name_; }
+  std::string_view name() const noexcept { return name_; }  // as given
 
   // A copy of the value in the current context, else of the default; invalid-state if there is neither.
   T get() const {

@@ -61,8 +61,9 @@ class CoroIter {
   using value_type = typename detail::awaitable_traits<Awaitable>::result;
   using executor_type = typename detail::awaitable_traits<Awaitable>::executor;
 
-  explicit CoroIter(F function) : function_(std::move(function)) {}
+  explicit CoroIter(F function) : function_(std::move(function)) {}  // made by coro_iter()
 
+  // A new coroutine, to be awaited once.
   Awaitable operator()() const { return call(function_); }
 
 #if BOOST_VERSION >= 108500
@@ -85,6 +86,7 @@ class CoroIter {
   F function_;
 };
 
+// An object that calls `function`, which returns an awaitable, for each await. (asynkit.coro_iter)
 template <class F>
   requires detail::Awaitable<std::invoke_result_t<std::decay_t<F>&>>
 auto coro_iter(F&& function) {

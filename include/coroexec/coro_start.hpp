@@ -67,6 +67,7 @@ class CoroStart {
  public:
   using value_type = T;
 
+  // Starts `coroutine`. invalid-state if there is no executor.
   explicit CoroStart(asio::awaitable<T> coroutine) : CoroStart(Home(who), std::move(coroutine), {}) {}
   CoroStart(asio::awaitable<T> coroutine, const Context& context)
       : CoroStart(Home(who), std::move(coroutine), detail::ContextAccess::cell(context)) {}
@@ -94,7 +95,7 @@ class CoroStart {
   // awaited, once: a second await throws invalid-state. A cancel of the awaiter arrives in the coroutine,
   // which may handle it and still give a result.
   asio::awaitable<T> as_coroutine() const { return go_on(started_); }
-  asio::awaitable<T> as_awaitable() const { return go_on(started_); }
+  asio::awaitable<T> as_awaitable() const { return go_on(started_); }  // the same
 
   // If done(), a finished task with its end, any number of times; it can still be awaited. Else
   // invalid-state, and nothing has happened to it.

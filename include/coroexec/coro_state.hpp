@@ -12,6 +12,7 @@
 
 namespace coroexec {
 
+// The states of a coroutine.
 enum class CoroState : std::uint8_t {
   fresh,      // nothing of it has run
   running,    // the caller is in it, however deep
@@ -19,6 +20,7 @@ enum class CoroState : std::uint8_t {
   finished,   // returned, threw, was closed, or will never start
 };
 
+// Where it stands now.
 template <class T, class Ex>
 CoroState coro_state(const BasicTask<T, Ex>& task) noexcept {
   if (task.done()) return CoroState::finished;
@@ -31,6 +33,7 @@ CoroState coro_state(const asio::awaitable<T, Ex>& coroutine) noexcept {
   return coroutine.valid() ? CoroState::fresh : CoroState::finished;
 }
 
+// What has a coro_state().
 template <class Handle>
 concept CoroHandle = requires(const Handle& handle) {
   { coro_state(handle) } -> std::same_as<CoroState>;

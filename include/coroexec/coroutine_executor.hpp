@@ -102,6 +102,7 @@ class BasicCoroutineExecutor {
   auto map(TaskOptions options, F&& function, Inputs&&... inputs) {
     return stream(true, options, std::forward<F>(function), std::forward<Inputs>(inputs)...);
   }
+  // The same, with the results as the jobs end.
   template <class F, class... Inputs>
     requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   auto map_unordered(F&& function, Inputs&&... inputs) {
@@ -179,6 +180,7 @@ class BasicCoroutineExecutor {
   detail::Ref<Engine> engine_;
 };
 
+// The scope on any_io_executor.
 using CoroutineExecutor = BasicCoroutineExecutor<>;
 
 // Runs `body(executor)` with an executor of its own and waits for body and jobs, however they end:

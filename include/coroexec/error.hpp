@@ -23,27 +23,29 @@ enum class errc {
   invalid_argument,  // an option or an argument that makes no sense       (errc::invalid_argument)
 };
 
+// The category of these codes, "coroexec".
 COROEXEC_DECL const boost::system::error_category& error_category() noexcept;
 
+// So that a code can be compared with, and made from, an errc.
 inline boost::system::error_code make_error_code(errc e) noexcept {
   return {static_cast<int>(e), error_category()};
 }
 
 // One failed job: what a scope keeps of it for errors() and for TaskGroupError.
 struct TaskError {
-  std::string name;  // empty unless the job was given one
-  std::uint64_t id = 0;
-  std::exception_ptr exception;
+  std::string name;              // empty unless the job was given one
+  std::uint64_t id = 0;          // as Task::id()
+  std::exception_ptr exception;  // what it threw
 };
 
 // Thrown by a scope under ErrorPolicy::collect once every job has ended: all errors, in the order
 // they happened. what() tells how many and quotes the first. (Python's ExceptionGroup.)
 class COROEXEC_DECL TaskGroupError : public std::runtime_error {
  public:
-  explicit TaskGroupError(std::vector<TaskError> errors);
+  explicit TaskGroupError(std::vector<TaskError> errors);  // made by the scope
   TaskGroupError(const TaskGroupError&) = default;
   ~TaskGroupError() override;
-  const std::vector<TaskError>& errors() const noexcept { return errors_; }
+  const std::vector<TaskError>& errors() const noexcept { return errors_; }  // as they happened
 
  private:
   std::vector<TaskError> errors_;

@@ -20,7 +20,9 @@ namespace coroexec {
 template <class T, class Executor = asio::any_io_executor>
 class Yield {
  public:
+  // Made by generate().
   explicit Yield(GeneratorObject<T, void, Executor> generator) : generator_(std::move(generator)) {}
+  // Hands `value` to the reader, and returns when the next one is asked for.
   asio::awaitable<void, Executor> operator()(T value) const {
     return detail::speak<T, void, Executor>(generator_.state_, std::move(value));
   }

@@ -25,7 +25,7 @@ class COROEXEC_DECL StopAsyncIteration : public std::exception {
   StopAsyncIteration(const StopAsyncIteration&) = default;
   StopAsyncIteration& operator=(const StopAsyncIteration&) = default;
   ~StopAsyncIteration() override;
-  const char* what() const noexcept override;
+  const char* what() const noexcept override;  // its name
 };
 
 namespace detail {
@@ -65,7 +65,7 @@ class GeneratorObjectIterator {
   template <class U>
   using awaitable = asio::awaitable<U, Executor>;
   using value_type = T;
-  using Element = std::optional<T>;
+  using Element = std::optional<T>;  // nullopt: the end
 
   // Made by GeneratorObject.
   explicit GeneratorObjectIterator(detail::Ref<State> state) noexcept : state_(std::move(state)) {}
@@ -149,7 +149,7 @@ class GeneratorObject {
   using State = detail::Monitored<void, T, Sent, Executor>;
 
  public:
-  using Iterator = GeneratorObjectIterator<T, In, Executor>;
+  using Iterator = GeneratorObjectIterator<T, In, Executor>;  // what reads it
 
   GeneratorObject() : state_(detail::Ref<detail::MonitorState>::adopt(new detail::MonitorState)) {}
 

@@ -53,6 +53,7 @@ class MonitorAwaitable;
 template <class Out = void, class In = void, class Executor = asio::any_io_executor>
 class Monitor {
  public:
+  // What a coroutine over this monitor is.
   template <class T>
   using Awaitable = MonitorAwaitable<T, Out, In, Executor>;
 
@@ -151,8 +152,8 @@ class MonitorAwaitable {
   template <class U>
   using awaitable = asio::awaitable<U, Executor>;
   using value_type = T;
-  using Result = detail::void_to_monostate<T>;
-  using Data = detail::void_to_monostate<In>;
+  using Result = detail::void_to_monostate<T>;  // std::monostate for void
+  using Data = detail::void_to_monostate<In>;   // the same
   // A message, or the coroutine's result: std::monostate where that is void.
   using Exchanged = std::variant<OOBData<Out>, Result>;
 
@@ -190,6 +191,7 @@ class MonitorAwaitable {
     return result_of(exchange({}));
   }
   awaitable<T> aawait(Data data) { return result_of(exchange(std::move(data))); }
+  // aawait().
   awaitable<T> operator()()
     requires needs_no_data
   {

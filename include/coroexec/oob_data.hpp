@@ -16,7 +16,7 @@ class COROEXEC_DECL OOBDataBase : public std::exception {
   OOBDataBase(const OOBDataBase&) = default;
   OOBDataBase& operator=(const OOBDataBase&) = default;
   ~OOBDataBase() override;
-  const char* what() const noexcept override;
+  const char* what() const noexcept override;  // that the coroutine has not ended
 };
 
 // A message of Monitor::oob(): thrown by Monitor::aawait(), held by what Monitor::next() returns.
@@ -27,10 +27,11 @@ class OOBData : public OOBDataBase {
   OOBData()
     requires std::default_initializable<Out>
   = default;
-  explicit OOBData(Out message) : data(std::move(message)) {}
-  Out data{};
+  explicit OOBData(Out message) : data(std::move(message)) {}  // made by oob()
+  Out data{};                                                  // the message
 };
 
+// Without a message.
 template <>
 class OOBData<void> : public OOBDataBase {};
 

@@ -27,49 +27,52 @@ enum class Threading {
   multi,
 };
 
+// For a timeout, a bound, a backlog: none, none, and one that fits the bound.
 inline constexpr std::chrono::nanoseconds no_timeout = std::chrono::nanoseconds::max();
 inline constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 inline constexpr std::size_t automatic_backlog = unlimited - 1;
 
-// Options stay trivially destructible: GCC 12 destroys other temporaries in a co_await twice.
+// How an executor is set up. Options stay trivially destructible: GCC 12 destroys other temporaries in a
+// co_await twice.
 struct ExecutorOptions {
   std::size_t max_workers = 1000;                  // jobs active at once, at least 1; or unlimited
   std::chrono::nanoseconds timeout = no_timeout;   // of the whole scope, from its construction
-  ErrorPolicy on_error = ErrorPolicy::cancel;
+  ErrorPolicy on_error = ErrorPolicy::cancel;      // what a job's error does to the others
   bool suppress_task_errors = false;               // Python's name for ErrorPolicy::suppress
   std::size_t backlog = automatic_backlog;         // accepted and not started, beside as many as there
                                                    // are free slots; 0: submit waits for a free slot, as in
                                                    // Python; automatic: max_workers, within 64…1024
   double max_per_second = 0;                       // starts per second; 0: no limit
   std::size_t burst = 1;                           // starts that may come at once after a pause
-  Threading threading = Threading::automatic;
+  Threading threading = Threading::automatic;      // may several threads run the context?
   std::string_view name = {};                      // for error texts; copied
 };
 
+// The same for a pool, whose jobs' errors stay in their handles.
 struct PoolOptions {
   std::size_t size = 1024;                         // jobs active at once, at least 1; or unlimited
   std::size_t backlog = automatic_backlog;         // as above
-  double max_per_second = 0;
-  std::size_t burst = 1;
-  Threading threading = Threading::automatic;
-  std::string_view name = {};
+  double max_per_second = 0;                       // as above
+  std::size_t burst = 1;                           // as above
+  Threading threading = Threading::automatic;      // as above
+  std::string_view name = {};                      // as above
 };
 
 // For one job. The name is copied.
 struct TaskOptions {
-  std::string_view name = {};
+  std::string_view name = {};                      // for error texts, this_task::name(), the handle
   std::chrono::nanoseconds timeout = no_timeout;   // counted from the job's start
 };
 
 // A moment's counts. `waiting` are the callers suspended in submit or spawn.
 struct Stats {
-  std::size_t waiting = 0;
-  std::size_t queued = 0;
-  std::size_t active = 0;
-  std::uint64_t succeeded = 0;
-  std::uint64_t failed = 0;
-  std::uint64_t cancelled = 0;
-  std::uint64_t done() const noexcept { return succeeded + failed + cancelled; }
+  std::size_t waiting = 0;      // for room
+  std::size_t queued = 0;       // accepted and not started
+  std::size_t active = 0;       // running
+  std::uint64_t succeeded = 0;  // since the beginning
+  std::uint64_t failed = 0;     // the same
+  std::uint64_t cancelled = 0;  // the same
+  std::uint64_t done() const noexcept { return succeeded + failed + cancelled; }  // the three together
 };
 
 }  // namespace coroexec

@@ -29,8 +29,9 @@ inline constexpr Priority high_priority = -100;
 inline constexpr Priority normal_priority = 0;
 inline constexpr Priority low_priority = 100;
 
-// invalid-argument for the smallest of all numbers.
+// Of one task, from now on. invalid-argument for the smallest of all numbers.
 COROEXEC_DECL void set_priority(const AnyTask& task, Priority priority);
+// What has been set, or comes from the task's scope.
 COROEXEC_DECL Priority own_priority(const AnyTask& task);
 // The best of its own and of those who wait for it: for its end, for that of its scope, or for a lock
 // it holds.
@@ -41,7 +42,7 @@ COROEXEC_DECL Priority effective_priority(const AnyTask& task,
 // the waiting task of the best priority, and among equals to the first.
 class COROEXEC_DECL PriorityLock {
  public:
-  explicit PriorityLock(SchedulingContext& context = SchedulingContext::current());
+  explicit PriorityLock(SchedulingContext& context = SchedulingContext::current());  // its context
   PriorityLock(const PriorityLock&) = delete;
   PriorityLock& operator=(const PriorityLock&) = delete;
   ~PriorityLock();  // when nobody holds it or waits
@@ -64,7 +65,7 @@ class COROEXEC_DECL PriorityLock {
   // Waits for it. operation_aborted if cancelled; would-deadlock for a task that holds it already.
   asio::awaitable<Guard> lock();
   std::optional<Guard> try_lock();  // only if it is free
-  bool locked() const noexcept { return held_.locked; }
+  bool locked() const noexcept { return held_.locked; }  // by anybody?
 
  private:
   struct Waiter;

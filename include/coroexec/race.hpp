@@ -22,9 +22,10 @@ template <class... T>
 class RaceResult : public std::variant<T...> {
  public:
   using std::variant<T...>::variant;
+  // Made by race().
   RaceResult(std::variant<T...>&& winner, std::vector<TaskError> errors)
       : std::variant<T...>(std::move(winner)), errors_(std::move(errors)) {}
-  const std::vector<TaskError>& errors() const noexcept { return errors_; }
+  const std::vector<TaskError>& errors() const noexcept { return errors_; }  // of those that failed
 
  private:
   std::vector<TaskError> errors_;
@@ -33,9 +34,9 @@ class RaceResult : public std::variant<T...> {
 // The same for a range.
 template <class T>
 struct RangeRaceResult {
-  std::size_t index;  // the winner's place, from 0
-  T value;
-  std::vector<TaskError> errors;
+  std::size_t index;              // the winner's place, from 0
+  T value;                        // its result
+  std::vector<TaskError> errors;  // as RaceResult::errors()
 };
 
 namespace detail {

@@ -54,6 +54,7 @@ auto run(F&& main) {
   return detail::run_main(context, std::forward<F>(main));
 }
 
+// The same with a coroutine that has been called already.
 template <class T>
 T run(asio::awaitable<T> main) {
   detail::MainContext context;

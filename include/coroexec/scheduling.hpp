@@ -112,8 +112,10 @@ COROEXEC_DECL std::vector<AnyTask> all_tasks(SchedulingContext& context = Schedu
 
 // ---- which contexts run() makes
 
+// Makes the context of a run().
 using ContextFactory = std::function<std::unique_ptr<SchedulingContext>()>;
 
+// A factory of contexts with these options.
 COROEXEC_DECL ContextFactory scheduling_contexts(SchedulingOptions options = {});
 
 // What run(main) on this thread makes its context with; an empty one: a plain io_context, the default.
@@ -124,6 +126,7 @@ COROEXEC_DECL const ContextFactory& context_policy() noexcept;
 // Sets a policy for a scope. (asynkit.event_loop_policy)
 class COROEXEC_DECL ContextPolicy {
  public:
+  // Until the object goes; then what was there before.
   explicit ContextPolicy(ContextFactory factory = scheduling_contexts())
       : previous_(set_context_policy(std::move(factory))) {}
   ~ContextPolicy() { set_context_policy(std::move(previous_)); }

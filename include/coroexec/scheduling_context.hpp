@@ -28,14 +28,16 @@
 
 namespace coroexec {
 
-// Options stay trivially destructible: GCC 12 destroys other temporaries in a co_await twice.
-enum class ReadyOrder : std::uint8_t { fifo, priority };  // priority.hpp
+// In which order what is ready runs: as it came, or by priorities (priority.hpp).
+enum class ReadyOrder : std::uint8_t { fifo, priority };
 
+// How it keeps time and order. Options stay trivially destructible: GCC 12 destroys other temporaries in
+// a co_await twice.
 struct SchedulingOptions {
   // Time that stands still while anything is ready, then jumps to the next wake-up. It starts at
   // steady_clock's zero.
   bool virtual_time = false;
-  ReadyOrder order = ReadyOrder::fifo;
+  ReadyOrder order = ReadyOrder::fifo;  // of what is ready
 };
 
 // An entry of the ready queue, as read from it: it names its place until it runs or is taken out.
@@ -59,7 +61,7 @@ class ReadyHandle {
   ReadyHandle() = default;  // empty
   ReadyHandle(ReadyHandle&&) noexcept = default;
   ReadyHandle& operator=(ReadyHandle&&) noexcept = default;
-  explicit operator bool() const noexcept { return popped_ && popped_->get(); }
+  explicit operator bool() const noexcept { return popped_ && popped_->get(); }  // holds an entry
   AnyTask task() const noexcept { return AnyTask(*this ? detail::job_of(*popped_->get()) : nullptr); }
 
  private:
@@ -72,7 +74,7 @@ class ReadyHandle {
 class CallHandle {
  public:
   void cancel() { *cancelled_ = true; }  // the call keeps its place in the queue, but does nothing
-  bool cancelled() const { return *cancelled_; }
+  bool cancelled() const { return *cancelled_; }  // by cancel()
 
  private:
   friend class SchedulingContext;
@@ -91,9 +93,9 @@ class CallHandle {
 // All members are for the thread that runs it, but for get_executor().
 class COROEXEC_DECL SchedulingContext {
  public:
-  using Clock = std::chrono::steady_clock;
+  using Clock = std::chrono::steady_clock;  // whose time points it keeps, real or virtual
 
-  explicit SchedulingContext(SchedulingOptions options = {});
+  explicit SchedulingContext(SchedulingOptions options = {});  // in real time, first come first run
   ~SchedulingContext();  // destroys what has not ended
   SchedulingContext(const SchedulingContext&) = delete;
   SchedulingContext& operator=(const SchedulingContext&) = delete;
@@ -114,12 +116,12 @@ class COROEXEC_DECL SchedulingContext {
 
   // The context that runs on this thread; the first throws invalid-state if there is none.
   static SchedulingContext& current();
-  static SchedulingContext* current_or_null() noexcept;
+  static SchedulingContext* current_or_null() noexcept;  // null if there is none
 
   // ---- time
 
-  Clock::time_point now() const noexcept;
-  bool has_virtual_time() const noexcept;
+  Clock::time_point now() const noexcept;     // its time
+  bool has_virtual_time() const noexcept;     // or real time
   // Moves virtual time ahead without letting anything run between: what is due by then is late. For
   // anything else sleep_for() will do. invalid-state in real time; invalid-argument if negative.
   void advance(std::chrono::nanoseconds duration);
@@ -140,6 +142,7 @@ class COROEXEC_DECL SchedulingContext {
     asio::executor_work_guard<asio::io_context::executor_type> work_;
     std::atomic<int>* count_;
   };
+  // To be held as long as something from outside is expected.
   [[nodiscard]] OutsideWork outside_work() { return OutsideWork(*this); }
 
   // ---- tasks
@@ -168,8 +171,9 @@ class COROEXEC_DECL SchedulingContext {
   std::size_t ready_index(const AnyTask& task) const;
   // Takes an entry out. invalid-argument beyond the ends.
   [[nodiscard]] ReadyHandle ready_pop(std::ptrdiff_t position = -1);
+  // Puts an entry back. invalid-argument if the handle is empty.
   void ready_insert(std::ptrdiff_t position, ReadyHandle handle);
-  void ready_append(ReadyHandle handle);
+  void ready_append(ReadyHandle handle);  // at the end
   void ready_rotate(std::ptrdiff_t n = -1);  // +1 brings the last to the front, -1 the first to the end
 
   // Queues a plain call. Callable and arguments are kept; an exception leaves run(). At 0 it runs right
@@ -187,7 +191,7 @@ class COROEXEC_DECL SchedulingContext {
 
   // ---- the ready queue, by entry
 
-  std::vector<ReadyEntry> queue_items() const;
+  std::vector<ReadyEntry> queue_items() const;  // all, next first
   // The next one for which `predicate(entry)` holds.
   template <class Predicate>
   std::optional<ReadyEntry> queue_find(Predicate predicate) const {

@@ -24,6 +24,7 @@ concept Cancellable = requires(const H& handle) {
 template <Cancellable Handle>
 class [[nodiscard]] ScopedCancel {
  public:
+  // Owns `handle` from here on.
   explicit ScopedCancel(Handle handle) : handle_(std::move(handle)) {}
   ScopedCancel(ScopedCancel&& other) noexcept(std::is_nothrow_move_constructible_v<Handle>)
       : handle_(std::exchange(other.handle_, std::nullopt)) {}
@@ -38,7 +39,7 @@ class [[nodiscard]] ScopedCancel {
 
   // Not after release().
   const Handle& operator*() const noexcept { return *handle_; }
-  const Handle* operator->() const noexcept { return &*handle_; }
+  const Handle* operator->() const noexcept { return &*handle_; }  // as operator*
 
   // The handle; nothing will be cancelled any more.
   Handle release() {

@@ -58,9 +58,9 @@ class BasicTask {
 
   BasicTask() = default;
 
-  bool done() const noexcept { return job_->done(); }
-  bool cancelled() const noexcept { return job_->state() == TaskState::cancelled; }
-  TaskState state() const noexcept { return job_->state(); }
+  bool done() const noexcept { return job_->done(); }  // succeeded, failed or cancelled
+  bool cancelled() const noexcept { return job_->state() == TaskState::cancelled; }  // ended so
+  TaskState state() const noexcept { return job_->state(); }  // at this moment
 
   // The result, in place. Rethrows the job's error (a cancelled job's is operation_aborted, or
   // timed-out if it was its own timeout); invalid-state if not done. (Future.result)
@@ -124,7 +124,7 @@ class BasicTask {
                               engine.completion_executor(), std::forward<Token>(token));
   }
 
-  std::string_view name() const noexcept { return job_->name(); }
+  std::string_view name() const noexcept { return job_->name(); }  // empty unless it was given one
   std::uint64_t id() const noexcept { return job_->id(); }  // counted from 1 in each executor
 
   // The same job?
@@ -151,6 +151,7 @@ class BasicTask {
   Job job_;
 };
 
+// The handle on any_io_executor.
 template <class T = void>
 using Task = BasicTask<T>;
 

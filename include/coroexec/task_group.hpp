@@ -25,10 +25,11 @@
 
 namespace coroexec {
 
+// How a group is set up.
 struct TaskGroupOptions {
   std::chrono::nanoseconds timeout = no_timeout;  // of the whole group
   bool all_errors = false;                        // throw all errors together, as one TaskGroupError
-  Threading threading = Threading::automatic;
+  Threading threading = Threading::automatic;     // as in ExecutorOptions
   std::string_view name = {};                     // for error texts; copied
 };
 
@@ -50,9 +51,11 @@ class TaskStatus {
   explicit TaskStatus(detail::Ref<detail::Starting<V>> state) noexcept : state_(std::move(state)) {}
   detail::Ref<detail::Starting<V>> state_;
 };
+// The same without a value.
 template <>
 class TaskStatus<void> {
  public:
+  // Says that the task is up; as above.
   void started() const {
     state_->claim();
     state_->publish();
@@ -73,6 +76,7 @@ class COROEXEC_DECL CancelScope {
 
   // Cancels the group's body and all its tasks; it takes no more. Does not wait. Any thread.
   void cancel();
+  // Has it been?
   bool cancel_called() const noexcept { return called_.load(std::memory_order_relaxed); }
 
  private:
@@ -95,6 +99,7 @@ class BasicTaskGroup {
   template <class T>
   using awaitable = asio::awaitable<T, Executor>;
 
+  // Made by with_task_group().
   BasicTaskGroup(Executor executor, TaskGroupOptions options)
       : engine_(Engine::make(executor, config_of(options))), cancel_scope_(*engine_) {}
   BasicTaskGroup(const BasicTaskGroup&) = delete;
@@ -139,7 +144,7 @@ class BasicTaskGroup {
     return wait_until_started<V>(detail::StartingOwner<V>(std::move(state), std::move(job)), engine_);
   }
 
-  CancelScope& cancel_scope() noexcept { return cancel_scope_; }
+  CancelScope& cancel_scope() noexcept { return cancel_scope_; }  // ends this group
 
   // The errors so far of tasks whose error is the group's, in the order they happened.
   std::vector<TaskError> errors() const { return engine_->errors(); }
@@ -206,6 +211,7 @@ class BasicTaskGroup {
   CancelScope cancel_scope_;
 };
 
+// The groups on any_io_executor.
 using TaskGroup = BasicTaskGroup<>;
 using EagerTaskGroup = BasicTaskGroup<asio::any_io_executor, true>;
 

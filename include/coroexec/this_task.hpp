@@ -51,6 +51,7 @@ class YieldNode final : public QueueNode, public PooledObject {
 // operation.
 namespace this_task {
 
+// As those of the job's handle.
 COROEXEC_DECL std::string_view name() noexcept;
 COROEXEC_DECL std::uint64_t id() noexcept;
 
@@ -71,6 +72,7 @@ inline auto uncancel() noexcept {
 template <class Executor>
 class YieldOperation {
  public:
+  // Starts it with a completion token.
   template <asio::completion_token_for<void()> Token>
   auto operator()(Token&& token) const {
     return asio::async_initiate<Token, void()>(
@@ -80,6 +82,7 @@ class YieldOperation {
         },
         token);
   }
+  // As a coroutine, for what takes one.
   operator asio::awaitable<void, Executor>() const { return (*this)(asio::use_awaitable_t<Executor>()); }
 };
 

@@ -22,8 +22,8 @@ namespace coroexec {
 // The tasks in the order they were given, split by whether they are done.
 template <class T, class Executor = asio::any_io_executor>
 struct WaitResult {
-  std::vector<BasicTask<T, Executor>> done;
-  std::vector<BasicTask<T, Executor>> pending;
+  std::vector<BasicTask<T, Executor>> done;     // whatever their end
+  std::vector<BasicTask<T, Executor>> pending;  // the others
 };
 
 namespace detail {

@@ -31,8 +31,8 @@ class COROEXEC_DECL Timeout {
   // Did the last operation end with timed-out because *this* time was up? Not for a limit inside or
   // around it. (The upstream task_timeout knows its own interrupt; asyncio.timeout's expired())
   bool expired() const noexcept { return expired_; }
-  std::chrono::nanoseconds limit() const noexcept { return limit_; }
-  std::string_view name() const noexcept { return name_; }
+  std::chrono::nanoseconds limit() const noexcept { return limit_; }  // as given
+  std::string_view name() const noexcept { return name_; }            // as given
 
  private:
   friend struct detail::TimeoutAccess;

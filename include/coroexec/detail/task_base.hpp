@@ -19,6 +19,7 @@
 
 namespace coroexec {
 
+// Where a job is in its life; the last three are ends, of which it reaches exactly one.
 enum class TaskState : std::uint8_t { queued, running, succeeded, failed, cancelled };
 
 namespace detail {
