@@ -97,7 +97,7 @@ CORO_TEST_AS_JOB(TestCoroIter, the_same_coroutine_cannot_be_awaited_twice) {
 
 CORO_TEST_AS_JOB(TestCoroIter, the_function_lives_as_long_as_its_coroutine) {
   std::atomic<int> live = 0;
-  const auto make = [&live](Tracked tracked) {
+  const auto make = [](Tracked tracked) {
     const auto waits = [tracked = std::move(tracked)]() -> awaitable<int> {
       co_await this_task::yield();
       co_return tracked.value();
