@@ -97,7 +97,7 @@ CORO_TEST_AS_JOB(TestCoroIter, the_same_coroutine_cannot_be_awaited_twice) {
 
 CORO_TEST_AS_JOB(TestCoroIter, the_function_lives_as_long_as_its_coroutine) {
   std::atomic<int> live = 0;
-  const auto make = [&live](Tracked tracked) {
+  const auto make = [](Tracked tracked) {
     const auto waits = [tracked = std::move(tracked)]() -> awaitable<int> {
       co_await this_task::yield();
       co_return tracked.value();
@@ -110,17 +110,17 @@ CORO_TEST_AS_JOB(TestCoroIter, the_function_lives_as_long_as_its_coroutine) {
 
 #if BOOST_VERSION >= 108500
 // ITER-1, ITER-2, ITER-3
-CORO_TEST_AS_JOB(TestCoroIter, the_object_itself_can_be_awaited) {
+CORO_TEST_AS_JOB(TestCoroIter, is_an_operation_of_asio_as_well) {
   Counting counting;
   const auto function = [&] { return counting.cofunc(true); };
   const auto object = coro_iter(function);
-  EXPECT_EQ(co_await object, "foobar1");
-  EXPECT_EQ(co_await object, "foobar2");
+  EXPECT_EQ(co_await object(asio::use_awaitable), "foobar1");
+  EXPECT_EQ(co_await object(asio::use_awaitable), "foobar2");
   const auto fails = []() -> awaitable<void> { throw std::out_of_range("out"); co_return; };
   const auto failing = coro_iter(fails);
   std::string error;
   try {
-    co_await failing;
+    co_await failing(asio::use_awaitable);
   } catch (const std::out_of_range& e) {
     error = e.what();
   }
@@ -133,7 +133,7 @@ CORO_TEST_AS_JOB(TestCoroIter, a_cancel_of_the_awaiter_arrives) {
     co_return is_cancelled(co_await error_of(never.wait())) ? "handled" : "?";
   };
   const auto object = coro_iter(handles);
-  const auto awaiter = [&]() -> awaitable<std::string> { co_return co_await object; };
+  const auto awaiter = [&]() -> awaitable<std::string> { co_return co_await object(asio::use_awaitable); };
   const auto task = eager(awaiter());
   task.cancel();
   EXPECT_EQ(co_await task.get(), "handled");
