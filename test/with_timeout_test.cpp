@@ -158,11 +158,16 @@ CORO_TEST_EVERYWHERE(WithTimeout, a_negative_limit_is_refused) {
 // Limits, races and gathers within each other.
 CORO_TEST_EVERYWHERE(WithTimeout, in_a_race_the_others_go_on) {
   Event never(home);
-  const auto slow = []() -> awaitable<int> {
-    co_await sleep_for(5ms);
+  Event over(home);
+  const auto limited = [&]() -> awaitable<void> {
+    const SetAtExit told{over};
+    co_await with_timeout(1ms, never.wait());
+  };
+  const auto slow = [&]() -> awaitable<int> {
+    co_await over.wait();
     co_return 7;
   };
-  const auto winner = co_await race(with_timeout(1ms, never.wait()), slow());
+  const auto winner = co_await race(limited(), slow());
   EXPECT_EQ(std::get<1>(winner), 7);
   REQUIRE(winner.errors().size() == 1);
   EXPECT_TRUE(is_error(winner.errors()[0].exception, errc::timed_out));
