@@ -90,24 +90,27 @@ void Engine::cancel_everything_locked(CancelReason reason, Effects& effects) noe
   for_each_running_locked([&](TaskBase& running) { request_cancel_locked(running, reason, effects); });
 }
 
-// One end, one cancel: who cleans up after the first error is not cancelled again by the next one, nor by the
-// end of the scope.
+// What a stream has cancelled, with its input, is left to clean up.
 void Engine::end_job_locked(TaskBase& running, Effects& effects) noexcept {
-  if (running.cancel_reason != CancelReason::scope) request_cancel_locked(running, CancelReason::scope, effects);
-}
-
-void Engine::end_everything_locked(Effects& effects) noexcept {
-  cancel_all_queued_locked(CancelReason::scope, effects);
-  end_running_locked(effects);
+  if (running.error_is_owned && running.cancel_reason == CancelReason::scope) return;
+  request_cancel_locked(running, CancelReason::scope, effects);
 }
 
 void Engine::end_running_locked(Effects& effects) noexcept {
   for_each_running_locked([&](TaskBase& running) { end_job_locked(running, effects); });
 }
 
+// One end, one cancel: who cleans up after the first error is not cancelled again by the next one, nor by the
+// end of the scope.
+void Engine::end_everything_locked(Effects& effects) noexcept {
+  if (stopped_locked()) return;
+  cancel_all_queued_locked(CancelReason::scope, effects);
+  end_running_locked(effects);
+}
+
 void Engine::stop_locked(Effects& effects) noexcept {
-  if (phase_ < Phase::stopping) phase_ = Phase::stopping;
   end_everything_locked(effects);
+  if (phase_ < Phase::stopping) phase_ = Phase::stopping;
   effects.admits = true;
   after_change_locked(effects);
 }
@@ -118,6 +121,7 @@ void Engine::cancel_all(CancelReason reason, std::exception_ptr error) {
     std::lock_guard lock(mutex_);
     if (error && !first_error_) first_error_ = std::move(error);
     cancel_everything_locked(reason, effects);
+    if (phase_ < Phase::stopping) phase_ = Phase::stopping;  // told already
     stop_locked(effects);
   }
   effects.carry_out(*this);

@@ -145,10 +145,10 @@ void Engine::close() noexcept {
   decltype(kept_engines_) kept;
   {
     std::lock_guard lock(mutex_);
+    end_everything_locked(effects);
     phase_ = Phase::closed;
     std::swap(parent, parent_);
     std::swap(kept, kept_engines_);
-    end_everything_locked(effects);
     effects.admits = true;
     scope_deadline_ = Time::max();
     after_change_locked(effects);

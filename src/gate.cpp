@@ -52,8 +52,9 @@ asio::awaitable<void> Gate::go_on() {
 void Gate::close() noexcept {
   if (!queue_ || job_->done()) return;
   if (open_) {
+    queue_->come_home();
     job_->engine().cancel(*job_, CancelReason::scope);
-    return queue_->come_home();
+    return;
   }
   open_ = true;
   job_->engine().cancel_at_gate(*job_);

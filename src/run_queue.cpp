@@ -217,6 +217,7 @@ void RunQueue::run_shut(bool (*enough)(const void*), const void* what) noexcept 
 }
 
 void RunQueue::come_home() noexcept {
+  if (!home_) return;  // it has come already
   go_home();
   if (!dead_ && !is_idle()) schedule(false);
 }
@@ -226,8 +227,11 @@ void RunQueue::work_started() {
   while (count > 0)
     if (work_.compare_exchange_weak(count, count + 1, std::memory_order_relaxed)) return;
   std::lock_guard lock(work_mutex_);
-  if (work_.fetch_add(1, std::memory_order_relaxed) == 0 && !dead_)
+  if (work_.fetch_add(1, std::memory_order_relaxed) != 0 || dead_) return;
+  try {
     work_guard_ = asio::prefer(target_, asio::execution::outstanding_work.tracked);
+  } catch (...) {  // no memory: counted all the same, but run() may return early
+  }
 }
 
 void RunQueue::work_finished() noexcept {

@@ -168,6 +168,12 @@ if ! have_boost; then
   missing=("Boost 1.81 or newer")
   install_boost
 fi
+# A root of nothing but packages has no hosts file, and the tests' servers are at localhost.
+if ((level >= 2)) && ! getent hosts localhost > /dev/null; then
+  echo "install-deps: adding localhost to /etc/hosts" >&2
+  missing=("localhost in /etc/hosts")
+  as_root sh -c 'echo "127.0.0.1 localhost" >> /etc/hosts'
+fi
 if ((level >= 2)) && ! command -v nginx > /dev/null; then
   missing=(nginx)
   install_nginx || die "could not install nginx"
