@@ -195,6 +195,25 @@ CORO_TEST_AS_JOB(TestEager, test_eager_task_has_a_name) {
   co_return;
 }
 
+// The context closes an engine that has nothing to do when it makes another: a job does not come back to that one.
+CORO_TEST_EVERYWHERE(TestEager, alternates_with_other_starts_in_a_scopes_job) {
+  const auto quick = []() -> awaitable<int> { co_return 1; };
+  const auto job = [&]() -> awaitable<int> {
+    int sum = 0;
+    for (int i = 0; i < 3; ++i) {
+      const auto task = eager(quick());
+      CoroStart start(quick());
+      sum += task.result() + start.result();
+    }
+    co_return sum;
+  };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    const auto task = co_await executor.submit(job);
+    EXPECT_EQ(co_await task.get(), 6);
+  };
+  co_await with_executor(options(), body);
+}
+
 // EAGER-11
 CORO_TEST_AS_JOB(TestEager, sees_a_copy_of_the_callers_context_of_the_moment_of_the_call) {
   Event go(home);
