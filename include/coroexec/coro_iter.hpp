@@ -4,7 +4,7 @@
 //     CoroIter<…> ready = coro_iter([this] { return wait_until_ready(); });
 //   };
 //   co_await connection.ready();
-//   co_await connection.ready;      // with Boost 1.85 and later
+//   co_await connection.ready();
 #pragma once
 
 #include <boost/asio/associated_executor.hpp>
