@@ -186,7 +186,8 @@ CORO_TEST_EVERYWHERE(TestGenerator, test_loop_cleanup_of_all) {
   EXPECT_EQ(counted.left, 1);
   EXPECT_EQ(ended.left, 1);
   EXPECT_EQ(never.left, 0);
-  co_await shutdown_generators();
+  const auto again = co_await error_of(shutdown_generators());
+  EXPECT_FALSE(one_thread() && again) << "nothing is left; with threads it may be just on its way out";
   const auto first = co_await not_started.next();
   EXPECT_EQ(first, 1);
   co_await error_of(not_started.aclose());  // its body refers to what is here
