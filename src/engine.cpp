@@ -13,6 +13,7 @@ std::uint64_t Engine::next_id() noexcept {
   last_id_.store(id, std::memory_order_relaxed);
   return id;
 }
+
 // ---- handing in
 
 // A caller that is itself being cancelled is told so, and not that the scope which cancels it has ended: with
@@ -153,10 +154,7 @@ void Engine::fail_stranded() noexcept {
     wake_pending_ = false;
     auto stranded = queued_.take_all();
     while (auto* job = stranded.pop_front()) {
-      admission_.dequeued();
-      job->error_ = std::make_exception_ptr(std::bad_alloc());
-      settle_locked(*job, TaskState::failed, effects);
-      let_go_later_locked(*job, effects);
+      end_unstarted_locked(*job, TaskState::failed, std::make_exception_ptr(std::bad_alloc()), effects);
       apply_policy_locked(*job, TaskState::failed, effects);
     }
     after_change_locked(effects);
@@ -362,9 +360,8 @@ void Engine::apply_policy_locked(TaskBase& job, TaskState state, Effects& effect
   }
   if (policy_ == ErrorPolicy::suppress) return;
   if (state == TaskState::failed) record_locked(job);
-  if (policy_ == ErrorPolicy::cancel && (state == TaskState::failed || asked_by_user)) {
+  if (policy_ == ErrorPolicy::cancel && (state == TaskState::failed || asked_by_user))
     stop_for_error_locked(job, effects);
-  }
 }
 
 void Engine::stop_for_error_locked(TaskBase& job, Effects& effects) noexcept {
@@ -378,6 +375,7 @@ void Engine::record_locked(TaskBase& job) {
   } catch (const std::bad_alloc&) {  // the error itself is still in its task
   }
 }
+
 void Engine::after_change_locked(Effects& effects) noexcept {
   if (admission_.may_admit() || (admission_.waiting() > 0 && phase_ != Phase::open)) effects.admits = true;
   if (!jobs_idle_locked()) return;
@@ -385,8 +383,7 @@ void Engine::after_change_locked(Effects& effects) noexcept {
   effects.waiters.append(joiners_.take_all());
   if (scope_over_locked()) effects.waiters.append(scope_end_.take_all());
   // Nobody in the scope is left to read what a pump would still bring.
-  if (service_ && scoped_ && !body_running_ && pumps_ > 0)
-    end_running_locked(effects);
+  if (service_ && scoped_ && !body_running_ && pumps_ > 0) end_running_locked(effects);
   if (armed_ != Time::max() && scope_deadline_ == Time::max()) {
     armed_ = rate_wake_ = Time::max();
     disarm();
@@ -414,7 +411,7 @@ void Engine::on_retire() noexcept {
     retire_posted_ = false;
     if (scope_over_locked()) retired = idle_.take_all();
   }
-  // Dropping the handler destroys the coroutine, which ends in worker_ended().
+  // Dropping the handler destroys the coroutine, which ends in worker_gone().
   while (auto* worker = retired.pop_front()) std::exchange(worker->parked, nullptr)->drop();
 }
 

@@ -50,15 +50,16 @@ bool Engine::cancel(TaskBase& job, CancelReason reason) {
 void Engine::cancel_queued_locked(TaskBase& job, CancelReason reason,
                                   const std::exception_ptr& error, Effects& effects) noexcept {
   queued_.remove(job);
-  admission_.dequeued();
   job.cancel_reason = reason;
-  job.error_ = error;
-  settle_locked(job, TaskState::cancelled, effects);
-  let_go_later_locked(job, effects);
+  end_unstarted_locked(job, TaskState::cancelled, error, effects);
 }
 
-// The scope is not over before the job's arguments are gone.
-void Engine::let_go_later_locked(TaskBase& job, Effects& effects) noexcept {
+// Of a job that has been taken out of the queue. The scope is not over before the job's arguments are gone.
+void Engine::end_unstarted_locked(TaskBase& job, TaskState state, std::exception_ptr error,
+                                  Effects& effects) noexcept {
+  admission_.dequeued();
+  job.error_ = std::move(error);
+  settle_locked(job, state, effects);
   effects.settled.push_back(job);
   ++letting_go_;
 }
@@ -139,10 +140,7 @@ void Engine::interrupt(TaskBase& job, std::exception_ptr error) {
     if (job.cancel_requested.load(std::memory_order_relaxed)) refuse("is being cancelled");
     if (queued_.linked(job)) {
       queued_.remove(job);
-      admission_.dequeued();
-      job.error_ = std::move(error);
-      settle_locked(job, TaskState::failed, effects);
-      let_go_later_locked(job, effects);
+      end_unstarted_locked(job, TaskState::failed, std::move(error), effects);
       apply_policy_locked(job, TaskState::failed, effects);
       after_change_locked(effects);
     } else if (job.worker_) {

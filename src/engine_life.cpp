@@ -166,7 +166,7 @@ void Engine::context_dies() noexcept {
 }
 
 // As close(), but what runs is not told: its operations' services may be gone. Its coroutines are
-// about to be destroyed by the context, and end in worker_ended().
+// about to be destroyed by the context, and end in worker_gone().
 void Engine::abandon() noexcept {
   Effects effects;
   IntrusiveList<Worker, &Worker::link> idle;

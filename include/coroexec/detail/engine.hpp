@@ -265,7 +265,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   void stop_for_error_locked(TaskBase& job, Effects& effects) noexcept;
   void cancel_queued_locked(TaskBase& job, CancelReason reason, const std::exception_ptr& error,
                             Effects& effects) noexcept;
-  void let_go_later_locked(TaskBase& job, Effects& effects) noexcept;
+  void end_unstarted_locked(TaskBase& job, TaskState state, std::exception_ptr error, Effects& effects) noexcept;
   void let_go(Effects& effects) noexcept;
   void cancel_all_queued_locked(CancelReason reason, Effects& effects) noexcept;
   void cancel_everything_locked(CancelReason reason, Effects& effects) noexcept;
