@@ -19,6 +19,8 @@ import pathlib
 import re
 import sys
 
+import headings
+
 COMMON = {  # members that every class has, and that mean the same in all
     "value_type": "What it gives.",
     "executor_type": "The executor type of its coroutines.",
@@ -148,7 +150,7 @@ def page(path):
             if line.startswith("# ") and stem != "readme":
                 line = f"{line.rstrip()} {{#{stem}}}\n"
             elif heading := re.match(r"## (.*?)\s*$", line):
-                name = re.sub(r"[^\w\- ]", "", heading[1].lower()).replace(" ", "-")
+                name = headings.anchor(heading[1])
                 if name not in seen:
                     line = f"{line.rstrip()} {{#{stem}-{name}}}\n"
                 seen.add(name)

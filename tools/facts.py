@@ -29,15 +29,16 @@ for source in sorted((root / "test").rglob("*_test.cpp")):
     for line in source.read_text().splitlines():
         if line.lstrip().startswith("//"):
             comment.append(line)
-        elif match := macro.match(line):
+            continue
+        test = None
+        if match := macro.match(line):
+            test = f"{match[1]}.{match[2]}"
+        elif line.startswith("static_assert"):
+            test = f"{source.name}: static_assert"
+        if test:
             for fact in dict.fromkeys(named.findall(" ".join(comment))):
-                tests[fact].append(f"{match[1]}.{match[2]}")
-            comment = []
-        else:
-            if line.startswith("static_assert"):
-                for fact in dict.fromkeys(named.findall(" ".join(comment))):
-                    tests[fact].append(f"{source.name}: static_assert")
-            comment = []
+                tests[fact].append(test)
+        comment = []
 
 missing = [fact for fact in facts if not tests[fact] and not differs.get(fact, "").endswith("no test")]
 unknown = [fact for fact in tests if fact not in facts and not fact.startswith("TRAP")]

@@ -8,22 +8,25 @@ import pathlib
 import re
 import sys
 
+import headings
+
 root = pathlib.Path(__file__).resolve().parent.parent
 link = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)>\s]+)>?(?:\s+\"[^\"]*\")?\s*\)|(?:src|href)=\"([^\"]+)\"|^\[[^\]]+\]:\s*(\S+)", re.M)
 
 
+def without_blocks(text):
+    return re.sub(r"^(```+).*?^\1", "", text, flags=re.S | re.M)
+
+
 def without_code(text):
-    text = re.sub(r"^(```+).*?^\1", "", text, flags=re.S | re.M)
-    return re.sub(r"`[^`\n]*`", "", text)
+    return re.sub(r"`[^`\n]*`", "", without_blocks(text))
 
 
 def anchors(page):
     """The anchors GitHub makes of a page's headings."""
     found = set()
-    text = re.sub(r"^(```+).*?^\1", "", page.read_text(), flags=re.S | re.M)
-    for heading in re.findall(r"^#+\s+(.*?)\s*$", text, flags=re.M):
-        heading = re.sub(r"\s*\{#[\w-]+\}$", "", heading)
-        name = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+    for heading in re.findall(r"^#+\s+(.*?)\s*$", without_blocks(page.read_text()), flags=re.M):
+        name = headings.anchor(re.sub(r"\s*\{#[\w-]+\}$", "", heading))
         count = 0
         while (unique := f"{name}-{count}" if count else name) in found:
             count += 1
