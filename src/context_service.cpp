@@ -73,8 +73,10 @@ void ContextService::release_worker(Worker& worker) noexcept {
   free_workers_.push_back(&worker);
 }
 
+// None for what a coroutine's destructor may still start while its context is being destroyed.
 void ContextService::add(Engine& engine) {
   std::lock_guard lock(mutex_);
+  if (shut_down_) throw_error(errc::closed, engine.label() + " on an execution context that is being destroyed");
   engine.index_in_service = lists_->engines.size();
   lists_->engines.push_back(&engine);
 }
@@ -168,6 +170,7 @@ void ContextService::shutdown() {
   decltype(lists_->kept) kept;  // released last, and with them the executors in their keys
   {
     std::lock_guard lock(mutex_);
+    shut_down_ = true;
     lists_->engines.clear();  // a context may call shutdown() twice (Boost 1.83)
     kept.swap(lists_->kept);
   }

@@ -95,14 +95,18 @@ bool Engine::end_wait(TaskBase* job, bool let_in) {
     else after_change_locked(effects);
   }
   effects.carry_out(*this);
+  look_for_deadlock();  // others may have hoped that they were let in
   if (!accepted) detach_if_over();
   return accepted;
 }
 
 void Engine::wait_dropped() noexcept {
-  std::lock_guard lock(mutex_);
-  // Its token may have gone with it; then one fewer waits than are counted.
-  take_token_locked() || admission_.waiting() == 0 ? admission_.reservation_used() : admission_.wait_given_up();
+  {
+    std::lock_guard lock(mutex_);
+    // Its token may have gone with it; then one fewer waits than are counted.
+    take_token_locked() || admission_.waiting() == 0 ? admission_.reservation_used() : admission_.wait_given_up();
+  }
+  look_for_deadlock();
 }
 
 // How many of those who wait are to be let in now. They are counted and sent for under one lock: a wait
@@ -311,11 +315,7 @@ void Engine::recycle(Worker& worker) noexcept {
 
 void Engine::settle_locked(TaskBase& job, TaskState state, Effects& effects) noexcept {
   if (job.heap_index != no_deadline) deadlines_.remove(job);
-  switch (state) {
-    case TaskState::succeeded: ++succeeded_; break;
-    case TaskState::failed: ++failed_; break;
-    default: ++cancelled_;
-  }
+  if (!job.is_body) ++(state == TaskState::succeeded ? succeeded_ : state == TaskState::failed ? failed_ : cancelled_);
   job.state_.store(state, std::memory_order_release);
   effects.waiters.append(job.waiters_.take_all());
 }

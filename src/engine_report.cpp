@@ -49,44 +49,79 @@ Ref<TaskBase> Engine::own_job_of_caller() const noexcept {
   return {};
 }
 
-Engine::BlockedJob::BlockedJob(Engine& engine, Condition over, std::string_view what)
-    : engine_(engine), job_(engine.own_job_of_caller()), over_(over) {
+Engine::BlockedJob::BlockedJob(Engine& engine, Condition over, const TaskBase* job, std::string_view what)
+    : engine_(engine), job_(engine.own_job_of_caller()), over_(over), awaited_(job), what_(what) {
   if (!job_) return;
-  std::lock_guard lock(engine.mutex_);
-  engine.blocked_.push_back(*this);
-  ++engine.blocked_count_;
-  if (!engine.deadlocked_locked()) return;
-  engine.blocked_.remove(*this);
-  --engine.blocked_count_;
-  throw_error(errc::would_deadlock,
-              job_->label() + " of " + engine.label() + " waits for " + std::string(what) +
-                  ", but all " + std::to_string(engine.admission_.active()) +
-                  " slots are held by jobs that wait for this " + std::string(engine.kind_) +
-                  ": none of them could ever go on");
+  waiter_ = Ref<TaskBase>(current_worker()->job);
+  {
+    std::lock_guard lock(engine.mutex_);
+    engine.blocked_.push_back(*this);
+    ++engine.blocked_count_;
+  }
+  if (const auto error = engine.break_deadlock(this)) {
+    unlink();
+    std::rethrow_exception(error);
+  }
 }
 
 Engine::BlockedJob::~BlockedJob() {
-  if (!job_) return;
+  if (job_) unlink();
+}
+
+void Engine::BlockedJob::unlink() noexcept {
   std::lock_guard lock(engine_.mutex_);
-  if (!engine_.blocked_.linked(*this)) return;
   engine_.blocked_.remove(*this);
   --engine_.blocked_count_;
 }
 
-// Looks closer only when there are as many waits as slots. A wait whose target is done, or that has
-// been given room, is as good as over.
-bool Engine::deadlocked_locked() noexcept {
+// The last wait that may fail of those that can never end; null: they can. Looks closer only when there are as
+// many waits as slots. A wait whose target is done, or that has been given room, is as good as over.
+Engine::BlockedJob* Engine::deadlocked_locked() noexcept {
   const std::size_t active = admission_.active();
-  if (blocked_count_ < active || active < admission_.max_active()) return false;
+  if (blocked_count_ < active || active < admission_.max_active() || !service_) return nullptr;
   for (auto* wait = blocked_.front(); wait; wait = blocked_.next(*wait))
     wait->job_->counted_as_blocked = false;
   std::size_t jobs = 0;
+  BlockedJob* last = nullptr;
   for (auto* wait = blocked_.front(); wait; wait = blocked_.next(*wait)) {
-    if (wait->over_() || wait->job_->counted_as_blocked) continue;
+    if (wait->over_()) continue;
+    if (wait->awaited_ || !wait->what_.empty()) last = wait;
+    if (wait->job_->counted_as_blocked) continue;
     wait->job_->counted_as_blocked = true;
     ++jobs;
   }
-  return jobs == active;
+  return jobs == active ? last : nullptr;
+}
+
+std::exception_ptr Engine::deadlock_error(const BlockedJob& wait) const noexcept {
+  try {
+    return make_error(errc::would_deadlock,
+                      wait.job_->label() + " of " + label() + " waits for " +
+                          (wait.awaited_ ? wait.awaited_->label() : std::string(wait.what_)) + ", but all " +
+                          std::to_string(admission_.active()) + " slots are held by jobs that wait for this " +
+                          std::string(kind_) + ": none of them could ever go on");
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+// Gives the error if it is for the wait that begins now, and else raises it where it is waited.
+std::exception_ptr Engine::break_deadlock(BlockedJob* begun) noexcept {
+  Ref<TaskBase> waiter;
+  std::exception_ptr error;
+  {
+    std::lock_guard lock(mutex_);
+    BlockedJob* const wait = deadlocked_locked();
+    if (!wait) return nullptr;
+    error = deadlock_error(*wait);
+    if (wait == begun) return error;
+    waiter = wait->waiter_;
+  }
+  try {
+    waiter->engine().interrupt(*waiter, error);
+  } catch (...) {  // it is being cancelled, and its wait ends with that
+  }
+  return nullptr;
 }
 
 // ---- what it tells

@@ -99,8 +99,7 @@ asio::awaitable<PriorityLock::Guard> PriorityLock::lock() {
     detail::throw_error(errc::would_deadlock, AnyTask(job).label() + " waits for a lock that it holds");
   Waiter waiter(*this, job);
   const auto granted = [&waiter] { return waiter.granted; };
-  if (!co_await detail::wait_until<asio::any_io_executor>(waiter.list, mutex_, detail::Condition(granted)))
-    detail::throw_cancelled();
+  co_await detail::wait_or_throw<asio::any_io_executor>(waiter.list, mutex_, detail::Condition(granted));
   waiter.taken_over = true;
   co_return Guard(*this);
 }

@@ -54,7 +54,9 @@ CORO_TEST_EVERYWHERE(Bound, holds_in_a_crowd_of_short_jobs) {
                              tasks.push_back(co_await executor.submit(job, i));
                          });
   EXPECT_LE(activity.peak(), 7);
-  EXPECT_GT(activity.peak(), 1);
+  if (one_thread()) {
+    EXPECT_EQ(activity.peak(), 7);
+  }
   for (int i = 0; i < 3000; ++i) EXPECT_EQ(tasks[static_cast<std::size_t>(i)].result(), i);
 }
 

@@ -1,6 +1,8 @@
 // Waits that could never end are errors (CE-28); waits that can are not.
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <ranges>
 #include <vector>
 
 #include "coro_test.hpp"
@@ -13,6 +15,7 @@ namespace coroexec::test {
 namespace {
 
 awaitable<int> seven() { co_return 7; }
+awaitable<int> seven_of(int) { co_return 7; }
 
 // CE-28
 CORO_TEST_EVERYWHERE(Deadlock, the_only_worker_waits_for_room) {
@@ -187,6 +190,67 @@ CORO_TEST(Deadlock, the_only_worker_waits_for_a_queued_job_while_the_body_is_let
   co_await with_executor(options({.max_workers = 1, .backlog = 2}), body);
   EXPECT_TRUE(is_error(refused, errc::would_deadlock, "waits for job 4"));
   EXPECT_EQ(queued.result(), 7);
+}
+
+// CE-28: room that was given to somebody else, who then takes it, is none.
+CORO_TEST_EVERYWHERE(Deadlock, the_only_worker_waits_for_room_while_the_body_is_let_in) {
+  std::exception_ptr refused;
+  const auto nothing = []() -> awaitable<void> { co_return; };
+  const auto job = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    refused = co_await error_of(executor.submit(seven));
+  };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    co_await executor.submit(nothing);  // its end gives room to the last of these
+    co_await executor.submit({.name = "producer"}, job, std::ref(executor));
+    co_await executor.submit(nothing);
+  };
+  co_await with_executor(options({.max_workers = 1, .backlog = 1}), body);
+  if (one_thread()) {
+    EXPECT_TRUE(is_error(refused, errc::would_deadlock, "'producer' of executor waits for room"));
+  }
+}
+
+struct LateSource {
+  awaitable<std::optional<int>> next() {
+    for (int i = 0; i < 3; ++i) co_await this_task::yield();
+    co_return left-- > 0 ? std::optional<int>(left) : std::nullopt;
+  }
+  int left = 2;
+};
+
+// CE-28: a reader has its input to hope for until that has brought something.
+CORO_TEST_EVERYWHERE(Deadlock, the_only_worker_waits_for_the_result_of_a_late_input) {
+  std::exception_ptr refused;
+  int jobs = 0;
+  const auto job = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    auto results = executor.map([&](int) -> awaitable<void> { ++jobs; co_return; }, LateSource());
+    refused = co_await error_of(results.next());
+    co_await results.aclose();
+  };
+  co_await with_executor(options({.max_workers = 1}), [&](CoroutineExecutor& executor) -> awaitable<void> {
+    co_await executor.submit({.name = "reader"}, job, std::ref(executor));
+  });
+  EXPECT_TRUE(is_error(refused, errc::would_deadlock, "'reader' of executor waits for a result of its own stream"));
+  EXPECT_EQ(jobs, 0) << "they were cancelled with their stream";
+}
+
+// CE-28: who joins the rest of its stream cannot be refused; who is in its way is.
+CORO_TEST_EVERYWHERE(Deadlock, a_stream_waits_for_jobs_that_wait_for_its_slot) {
+  std::exception_ptr refused;
+  const auto inner = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    auto results = executor.map(seven_of, std::views::iota(0, 1));
+    co_await results.next();
+  };
+  const auto shielded = [&](CoroutineExecutor& executor) -> awaitable<void> { co_await shield(inner(executor)); };
+  const auto outer = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    auto results = executor.map([&](int) { return shielded(executor); }, std::views::iota(0, 2));
+    refused = co_await error_of(results.next());
+    co_await results.aclose();
+  };
+  co_await with_executor(options({.max_workers = 2}), [&](CoroutineExecutor& executor) -> awaitable<void> {
+    co_await executor.submit(outer, std::ref(executor));
+  });
+  EXPECT_TRUE(is_error(refused, errc::would_deadlock));
 }
 
 // CE-28

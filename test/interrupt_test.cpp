@@ -194,18 +194,19 @@ CORO_TEST_EVERYWHERE(Interrupt, gives_way_to_a_cancel) {
 
 CORO_TEST_EVERYWHERE(Interrupt, that_cannot_be_is_an_error) {
   Event never(home);
-  std::atomic<bool> waiting = false;
+  std::atomic<bool> waiting = false, refused = false;
   Task<> self;
   std::exception_ptr of_self;
   const auto job = [&]() -> awaitable<void> {
     co_await until([&] { return waiting.load(); });
     of_self = error_from([&] { task_throw(self, Changed("me")); });
+    refused = true;
     (void)co_await error_of(never.wait());
   };
   CoroutineExecutor executor(home, options({.suppress_task_errors = true, .name = "ours"}));
   self = executor.submit_nowait({.name = "self"}, job);
   waiting = true;
-  co_await until([&] { return of_self != nullptr; });
+  co_await until([&] { return refused.load(); });
   EXPECT_TRUE(is_error(of_self, errc::invalid_state,
                        "job 1 'self' of executor 'ours' cannot be interrupted: it is the caller"));
   self.cancel();

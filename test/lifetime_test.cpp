@@ -381,5 +381,29 @@ TEST(Lifetime, a_thread_pool_is_stopped_and_goes_while_jobs_run) {
   }
 }
 
+// CE-13: not for the destructor of a coroutine that goes with its context either.
+TEST(Lifetime, nothing_starts_on_a_context_that_is_being_destroyed) {
+  std::exception_ptr refused;
+  struct AtEnd {
+    asio::any_io_executor home;
+    std::exception_ptr& refused;
+    ~AtEnd() {
+      refused = error_from([this] { CoroutineExecutor late(home, {.name = "late"}); });
+    }
+  };
+  {
+    asio::io_context context;
+    const auto waits = [&]() -> awaitable<void> {
+      const AtEnd at_end{context.get_executor(), refused};
+      asio::steady_timer timer(context, std::chrono::hours(1));
+      co_await timer.async_wait(asio::use_awaitable);
+    };
+    asio::co_spawn(context, waits(), asio::detached);
+    context.poll();
+    CoroutineExecutor executor(context.get_executor());
+  }
+  EXPECT_TRUE(is_error(refused, errc::closed, "executor 'late' on an execution context that is being destroyed"));
+}
+
 }  // namespace
 }  // namespace coroexec::test

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <list>
+#include <optional>
 #include <ranges>
 #include <span>
 #include <sstream>
@@ -44,6 +45,27 @@ std::vector<int> values_of(std::vector<Result> results) {
 }
 
 const std::vector<int> ten_to_forty = {10, 20, 30, 40};
+
+struct OneToThree {
+  awaitable<std::optional<int>> next() {
+    co_await this_task::yield();
+    co_return ++last <= 3 ? std::optional<int>(last) : std::nullopt;
+  }
+  int last = 0;
+};
+
+// What reads an input for a stream is no job.
+CORO_TEST_EVERYWHERE(StreamInput, the_reader_of_an_input_is_not_in_the_stats) {
+  Stats stats;
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    co_await executor.map(ten_times, OneToThree()).collect();
+    co_await until([&] { return executor.stats().active == 0; });
+    stats = executor.stats();
+  };
+  co_await with_executor(options(), body);
+  EXPECT_EQ(stats.succeeded, 3u);
+  EXPECT_EQ(stats.done(), 3u);
+}
 
 // Hands an input, made anew each time, to everything that takes one; it holds 1, 2, 3, 4.
 template <class Make, class Job>

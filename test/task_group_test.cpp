@@ -101,7 +101,7 @@ CORO_TEST_EVERYWHERE(TaskGroup, its_timeout_and_its_name_are_in_the_error) {
   const auto error = co_await error_of(
       with_task_group({.timeout = 1ms, .threading = options().threading, .name = "workers"}, body));
   EXPECT_TRUE(is_error(error, errc::timed_out, "task group 'workers' exceeded its timeout of 1 ms"));
-  EXPECT_EQ(s.cleaned_up, 1);
+  EXPECT_EQ(s.cleaned_up, s.waiting) << "with threads it may be late before the body starts";
 }
 
 CORO_TEST_EVERYWHERE(TaskGroup, a_cancel_of_its_owner_cancels_all) {

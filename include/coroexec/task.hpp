@@ -26,14 +26,8 @@ asio::awaitable<void, Ex> wait_for_job(Ref<TaskBase> job) {
   auto& engine = job->engine();
   if (engine.own_job_of_caller().get() == job.get())
     throw_error(errc::would_deadlock, job->label() + " of " + engine.label() + " waits for itself");
-  Engine::BlockedJob blocked(engine, job->is_done(), job->label());
-  const auto ready = [target = job.get()] { return target->done(); };
-  if (co_await wait_until<Ex>(engine.waiters_of(*job), engine.mutex(), Condition(ready))) co_return;
-  if (auto error = take_interruption()) {
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
-    std::rethrow_exception(std::move(error));
-  }
-  throw_cancelled();
+  Engine::BlockedJob blocked(engine, job->is_done(), job.get());
+  co_await wait_or_throw<Ex>(engine.waiters_of(*job), engine.mutex(), job->is_done());
 }
 
 }  // namespace detail
@@ -115,7 +109,8 @@ class BasicTask {
 
   // wait() for any completion token, signature void(boost::system::error_code): operation_aborted if
   // the wait was cancelled, else success. Runs on the token's executor, or where it has none on the
-  // job's context.
+  // job's context; when the job's scope has gone there is no such context any more, and it runs where
+  // Asio runs what has no executor, on a thread of asio::system_executor.
   template <class Token>
   auto async_wait(Token&& token) const {
     auto& engine = job_->engine();

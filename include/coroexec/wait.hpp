@@ -72,7 +72,7 @@ asio::awaitable<WaitResult<T, Ex>, Ex> wait_for_tasks(std::vector<BasicTask<T, E
   auto watch = TaskWatch<T, Ex>::make(tasks, executor);
   Alarm<Ex> alarm(executor, watch->mutex, watch->readers, watch, deadline_in(options.timeout));
   const auto due = [&] { return alarm.rung() || watch->due_locked(options.return_when); };
-  if (!co_await wait_until<Ex>(watch->readers, watch->mutex, detail::Condition(due))) throw_cancelled();
+  co_await wait_or_throw<Ex>(watch->readers, watch->mutex, detail::Condition(due));
   WaitResult<T, Ex> result;
   for (auto& task : tasks) (task.done() ? result.done : result.pending).push_back(task);
   co_return result;
@@ -96,7 +96,7 @@ class TaskBatches final : public Stream<std::vector<Outcome<T>>, Ex> {
     auto& watch = *watch_;
     Alarm<Ex> alarm(executor, watch.mutex, watch.readers, watch_, deadline_in(timeout_));
     const auto due = [&] { return watch.over_locked() || alarm.rung() || watch.due_locked(when_); };
-    if (!co_await wait_until<Ex>(watch.readers, watch.mutex, Condition(due))) throw_cancelled();
+    co_await wait_or_throw<Ex>(watch.readers, watch.mutex, Condition(due));
     std::deque<std::size_t> ready;
     {
       std::lock_guard lock(watch.mutex);

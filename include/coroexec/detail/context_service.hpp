@@ -82,7 +82,8 @@ class COROEXEC_DECL ContextService : public asio::execution_context::service {
   std::mutex mutex_;       // never held while another of our mutexes is taken
   std::mutex wait_mutex_;  // for the parked handlers; never taken while an owner's is held
   bool single_threaded_ = false;
-  bool dead_ = false;
+  bool shut_down_ = false;  // takes no engines
+  bool dead_ = false;       // nor parked handlers
   RunQueue* ready_ = nullptr;
   ContextClock* clock_ = nullptr;
   std::deque<RunQueue> queues_;

@@ -60,10 +60,6 @@ COROEXEC_DECL bool single_threaded(const asio::any_io_executor& executor, Thread
 // is queued there as well. Null if it cannot be.
 COROEXEC_DECL RunQueue* own_queue_of_caller(const asio::any_io_executor& executor) noexcept;
 
-// At a wait of the library that has been cancelled: what is to be raised instead, or null. If there is
-// something, reset_cancellation_state() must follow.
-COROEXEC_DECL std::exception_ptr take_interruption() noexcept;
-
 // The job of a coroutine that executes as part of another (Engine::start_gated), if the caller is in one.
 COROEXEC_DECL TaskBase* gated_job() noexcept;
 
@@ -162,21 +158,28 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   bool gates() const noexcept { return gates_; }
 
   // A wait that only this engine can end, made by one of its own jobs, for as long as the object
-  // lives. The last job that could move gets a would-deadlock error instead. `over`, asked under the
-  // mutex, tells that the wait has been satisfied already; `what` is waited for.
+  // lives. The last one of jobs that could never go on ends with a would-deadlock error. `over`, asked under
+  // the mutex, tells that the wait has been satisfied already; what is waited for is a job or something
+  // else, or neither of a wait that may not fail: for jobs that are being cancelled.
   class COROEXEC_DECL BlockedJob {
    public:
-    BlockedJob(Engine& engine, Condition over, std::string_view what);
+    BlockedJob(Engine& engine, Condition over, const TaskBase* job, std::string_view what = {});
     ~BlockedJob();
     BlockedJob(const BlockedJob&) = delete;
 
    private:
     friend class Engine;
+    void unlink() noexcept;
     Engine& engine_;
-    Ref<TaskBase> job_;
+    Ref<TaskBase> job_;     // of this engine
+    Ref<TaskBase> waiter_;  // in which the wait is: this job, or one of a scope in it
     Condition over_;
+    const TaskBase* awaited_;
+    std::string_view what_;
     ListLinks<BlockedJob> link_;
   };
+  // To be asked when a wait that was as good as over may no longer be.
+  void look_for_deadlock() noexcept { break_deadlock(nullptr); }
   // The job of this engine in which the caller runs, however deeply nested; null if in none.
   Ref<TaskBase> own_job_of_caller() const noexcept;
 
@@ -272,7 +275,9 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   void end_everything_locked(Effects& effects) noexcept;
   void end_job_locked(TaskBase& running, Effects& effects) noexcept;
   void end_running_locked(Effects& effects) noexcept;
-  bool deadlocked_locked() noexcept;
+  BlockedJob* deadlocked_locked() noexcept;
+  std::exception_ptr deadlock_error(const BlockedJob& wait) const noexcept;
+  std::exception_ptr break_deadlock(BlockedJob* begun) noexcept;
   template <class F>
   void for_each_running_locked(F f) const;
   bool request_cancel_locked(TaskBase& job, CancelReason reason, Effects& effects) noexcept;

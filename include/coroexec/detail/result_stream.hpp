@@ -25,6 +25,8 @@ asio::awaitable<void, Ex> join_stream(Ref<StreamState> state) {
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
   const auto joined = [s = state.get()] { return s->joined_locked(); };
+  const auto over = [s = state.get()] { return s->running_locked() == 0; };
+  Engine::BlockedJob blocked(state->engine(), Condition(over), nullptr);
   while (!co_await wait_until<Ex>(state->readers, state->mutex(), Condition(joined))) {
   }
   co_await asio::this_coro::throw_if_cancelled(throws);
@@ -147,12 +149,13 @@ class StreamFeed {
     try {
       const auto room = [state] { return state->room_locked(); };
       for (;;) {
-        if (!co_await wait_until<Ex>(state->feeders, state->mutex(), Condition(room))) throw_cancelled();
+        co_await wait_or_throw<Ex>(state->feeders, state->mutex(), Condition(room));
         if (state->closed()) break;
         auto element = co_await input->source.next();
         if (!element) break;
         auto job = input->make(*engine, std::move(*element));
         state->hand_in(*job);
+        engine->look_for_deadlock();  // a reader had the input to hope for until now
       }
     } catch (...) {
       if (!state->closed()) state->fail(Element::input_error(std::current_exception()));
@@ -217,10 +220,10 @@ class ResultStream final : public Stream<typename Element::type, Ex> {
         co_return std::nullopt;
       }
       const auto ready = [&state] { return state.readable_locked() || state.joined_locked(); };
-      const auto over = [&state] { return state.blocked_over_locked(); };
-      Engine::BlockedJob blocked(state.engine(), Condition(over), "a result of its own stream");
-      if (!co_await wait_until<Ex>(state.readers, state.mutex(), Condition(ready)))
-        throw_cancelled();
+      // Without a job on its way the engine is not to blame: the input may still bring something.
+      const auto over = [&state] { return state.readable_locked() || state.running_locked() == 0; };
+      Engine::BlockedJob blocked(state.engine(), Condition(over), nullptr, "a result of its own stream");
+      co_await wait_or_throw<Ex>(state.readers, state.mutex(), Condition(ready));
     }
   }
 
@@ -263,8 +266,11 @@ class BatchStream final : public Stream<std::vector<Outcome<R>>, Ex> {
              (state.ready_locked() + state.running_locked() > 0 &&
               batch_due(when_, state.ready_locked(), state.running_locked(), state.failed_locked()));
     };
-    if (!co_await wait_until<Ex>(state.readers, state.mutex(), Condition(due)))
-      throw_cancelled();
+    const auto over = [&] { return timeout_ != no_timeout || due() || state.running_locked() == 0; };
+    {
+      Engine::BlockedJob blocked(state.engine(), Condition(over), nullptr, "a result of its own stream");
+      co_await wait_or_throw<Ex>(state.readers, state.mutex(), Condition(due));
+    }
     Batch batch;
     if (feed_.over()) {  // the input ended without another element
       over_ = true;

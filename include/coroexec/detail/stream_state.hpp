@@ -39,10 +39,6 @@ class COROEXEC_DECL StreamState final : public CompletionSink, public PooledObje
   // Under the mutex.
   bool room_locked() const noexcept { return unread_ < window_ || closed_; }
   bool readable_locked() const noexcept;
-  // Nothing to be had from this engine: not while the input may still bring something.
-  bool blocked_over_locked() const noexcept {
-    return readable_locked() || joined_locked() || (pumping_ && running_ == 0);
-  }
   bool joined_locked() const noexcept { return running_ == 0 && !pumping_; }
   std::size_t running_locked() const noexcept { return running_; }
   std::size_t ready_locked() const noexcept;

@@ -9,14 +9,17 @@
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/execution.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
+#include <exception>
 #include <mutex>
 #include <vector>
 
@@ -25,6 +28,7 @@
 #include "coroexec/detail/intrusive_list.hpp"
 #include "coroexec/detail/job_executor.hpp"
 #include "coroexec/detail/optional_mutex.hpp"
+#include "coroexec/error.hpp"
 
 namespace coroexec::detail {
 
@@ -204,10 +208,14 @@ auto async_park(WaitList& list, OptionalMutex& mutex, Condition ready, Keep keep
 
 struct KeptByCaller {};
 
+// At a wait of the library that has been cancelled: what is to be raised instead, or null. If there is
+// something, reset_cancellation_state() must follow.
+COROEXEC_DECL std::exception_ptr take_interruption() noexcept;
+
 // Until `ready()`, which is asked under the mutex. False: the caller was cancelled first. A list may
 // be notified for a part of its waiters only: each looks for itself and waits on. The caller's frame
 // keeps list, mutex and what `ready` looks at.
-template <class Ex>
+template <class Ex, bool throws = false>
 asio::awaitable<bool, Ex> wait_until(WaitList& list, OptionalMutex& mutex, Condition ready) {
   for (;;) {
     {
@@ -217,8 +225,20 @@ asio::awaitable<bool, Ex> wait_until(WaitList& list, OptionalMutex& mutex, Condi
     boost::system::error_code ec;
     co_await async_park(list, mutex, ready, KeptByCaller(), asio::any_io_executor(),
                         asio::redirect_error(asio::use_awaitable_t<Ex>{}, ec));
-    if (ec) co_return false;
+    if (!ec) continue;
+    if constexpr (!throws) co_return false;
+    if (auto error = take_interruption()) {
+      co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+      std::rethrow_exception(std::move(error));
+    }
+    throw_cancelled();
   }
+}
+
+// The same, but throws where the caller was cancelled: operation_aborted, or the error of an interruption.
+template <class Ex>
+asio::awaitable<bool, Ex> wait_or_throw(WaitList& list, OptionalMutex& mutex, Condition ready) {
+  return wait_until<Ex, true>(list, mutex, ready);
 }
 
 }  // namespace coroexec::detail

@@ -226,7 +226,7 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::enter(Ref<TaskBase> job) {
   if (submit_or_wait(*job)) co_return;
   waiting.over = false;
   const auto let_in = [this] { return admission_.reserved() > 0; };  // perhaps this one
-  BlockedJob blocked(*this, Condition(let_in), "room");
+  std::optional<BlockedJob> blocked(std::in_place, *this, Condition(let_in), nullptr, "room");
 
   auto& channel = [this]() -> Channel& {
     std::lock_guard lock(mutex());
@@ -235,8 +235,13 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::enter(Ref<TaskBase> job) {
   boost::system::error_code ec;
   co_await channel.async_receive(asio::redirect_error(use_awaitable, ec));
   waiting.over = true;
+  blocked.reset();
   const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
   if (end_wait(ec ? nullptr : job.get(), !ec)) co_return;
+  if (auto error = ec ? detail::take_interruption() : nullptr) {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    std::rethrow_exception(std::move(error));
+  }
   // The cancel of a caller that is itself a job may still be on its way to it.
   if (state.cancelled() != asio::cancellation_type::none || caller_is_cancelled()) throw_cancelled();
   throw_error(errc::closed, label() + " was closed while a job waited for room in it");
@@ -366,7 +371,7 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::run_scope(Ref<Job<Ex>> body, Ex owner
   co_await asio::this_coro::throw_if_cancelled(throws);
   if (auto error = take_error()) std::rethrow_exception(error);
   if (winner() != 0) co_return;
-  if (cancelled && cancelled_count() > 0) {
+  if (cancelled && (cancelled_count() > 0 || (body && body->state() == TaskState::cancelled))) {
     if (auto interruption = detail::take_interruption()) {
       co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
       std::rethrow_exception(std::move(interruption));
