@@ -36,18 +36,24 @@ int run_one(std::uint64_t seed, Lie lie) {
   return 0;
 }
 
-int run_many(std::uint64_t base, std::uint64_t seeds, Lie lie, bool trace) {
+// `seeds` programs, or as many as fit in the time if there is one.
+int run_many(std::uint64_t base, std::uint64_t seeds, std::chrono::seconds time, Lie lie, bool trace) {
   const auto begin = std::chrono::steady_clock::now();
   std::uint64_t steps = 0;
-  std::printf("base %llu, %llu seeds\n", static_cast<unsigned long long>(base), static_cast<unsigned long long>(seeds));
+  std::printf("base %llu\n", static_cast<unsigned long long>(base));
   std::fflush(stdout);
-  for (std::uint64_t seed = base; seed < base + seeds; ++seed) {
+  std::uint64_t seed = base;
+  const auto goes_on = [&] {
+    return time.count() ? std::chrono::steady_clock::now() < begin + time : seed < base + seeds;
+  };
+  for (; goes_on(); ++seed) {
     if (trace) std::fprintf(stderr, "%llu\n", static_cast<unsigned long long>(seed));
     const RunResult result = run_program(make_program(seed), lie);
     if (result.violation) return report(seed, result, lie);
     steps += static_cast<std::uint64_t>(result.steps);
   }
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+  seeds = seed - base;
   std::printf("no rule broken: base %llu, %llu seeds, %llu steps, %.1f s, %.0f seeds/s\n",
               static_cast<unsigned long long>(base), static_cast<unsigned long long>(seeds),
               static_cast<unsigned long long>(steps), taken.count(), static_cast<double>(seeds) / taken.count());
@@ -59,10 +65,12 @@ int main_of(int argc, char** argv) {
   std::uint64_t seeds = 1000, base = 1;
   std::optional<std::uint64_t> seed;
   Lie lie = Lie::none;
+  std::chrono::seconds time{};
   bool trace = false;
   const std::map<std::string, Lie> lies{{"none", Lie::none}, {"bound", Lie::bound}, {"order", Lie::order}, {"alive", Lie::alive}};
   app.add_option("--seeds", seeds, "How many programs to run")->capture_default_str();
   app.add_option("--base", base, "The seed of the first")->capture_default_str();
+  app.add_option("--for", time, "Run as many as fit in so many seconds instead");
   app.add_option("--seed", seed, "Run this one alone, and print it and what it does");
   app.add_option("--lie", lie, "Check a wrong rule, to see that it is found: bound, order or alive")
       ->transform(CLI::CheckedTransformer(lies));
@@ -72,7 +80,7 @@ int main_of(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error);
   }
-  return seed ? run_one(*seed, lie) : run_many(base, seeds, lie, trace);
+  return seed ? run_one(*seed, lie) : run_many(base, seeds, time, lie, trace);
 }
 
 }  // namespace

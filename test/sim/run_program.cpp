@@ -40,13 +40,7 @@ RunResult run_program(const Program& program, Lie lie, bool keep_log) {
     try {
       context.run(main);
     } catch (const boost::system::system_error& error) {
-      // Jobs that hold all slots and wait for their own executor are not always told: a wait is looked at when it
-      // begins, and by then another one may seem to be as good as over, or be the join of a stream. Until that is
-      // better such hangs are let pass; all others are found.
-      const std::string text = error.what();
-      const bool known = world.somebody_waited_for_room() || text.find("waits for room in") != text.npos;
-      if (known) world.note("a self-deadlock that was not told: ", text);
-      if (!known && !world.violation) world.violation = std::string("hang: ") + error.what();
+      if (!world.violation) world.violation = std::string("hang: ") + error.what();
     } catch (const Violation& rule) {
       if (!world.violation) world.violation = rule.what();
     }

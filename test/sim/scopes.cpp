@@ -37,7 +37,6 @@ awaitable<void> run_body(Who who) {
     error = std::current_exception();
   }
   world.note(scope.label(), " body ends");
-  scope.body_over = true;
   if (!error) co_return;
   if (is_aborted(error)) {
     if (!this_task::cancel_requested()) scope.cancelled = true;

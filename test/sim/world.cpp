@@ -60,10 +60,8 @@ void World::step(bool at_rest) {
   if (violation) throw Violation(*violation);
   constexpr int enough = 100'000;
   if (++steps > enough) violate("a program that should end goes on and on");
-  room_wanted_ = false;
   for (auto& scope : scopes_) {
     if (!scope->has_face()) continue;
-    room_wanted_ |= scope->stats().waiting > 0;
     check_counts(*scope, at_rest);
     check_errors(*scope, at_rest);
   }
@@ -107,9 +105,7 @@ void World::check_counts(ScopeLog& scope, bool at_rest) {
   }
   const bool too_many = known.queued > now.queued || known.active > now.active || known.succeeded > now.succeeded ||
                         known.failed > now.failed || known.cancelled > now.cancelled;
-  // The body counts among those that have ended.
-  const bool differ = known.queued != now.queued || known.active != now.active ||
-                      now.done() - known.done() > (scope.body_over ? 1 : 0);
+  const bool differ = known.queued != now.queued || known.active != now.active || known.done() != now.done();
   if (too_many || (scope.exact && differ)) violate(scope.label() + ": its counts differ from its jobs' states");
 }
 

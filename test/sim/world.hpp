@@ -53,7 +53,6 @@ struct ScopeLog {
   int accepted = 0;
   int last_started = 0;
   bool exact = true;   // every job it accepted is known, and has its handle
-  bool body_over = false;
   bool left_behind = false;  // a stream of nobody's may still hand in jobs when it ends
   Time begin;
   std::vector<Time> starts;
@@ -123,7 +122,6 @@ class World {
   void check_pace(const StreamLog& stream);
   void check_over();        // nothing is to be going on any more
   void check_nothing_lives();
-  bool somebody_waited_for_room() const { return room_wanted_; }  // when nothing was ready any more
 
   // Waits that are under way.
   struct Wait {
@@ -147,7 +145,6 @@ class World {
   Time now() const { return context ? context->now() : Time(); }
 
   const bool keep_log_;
-  bool room_wanted_ = false;
   int serials_ = 0;
   std::vector<std::unique_ptr<ScopeLog>> scopes_;
 };
