@@ -1,6 +1,5 @@
 #include "coroexec/detail/run_queue.hpp"
 
-#include <boost/asio/dispatch.hpp>
 #include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
@@ -103,7 +102,7 @@ void RunQueue::push(QueueNode& node, bool may_run_now) {
 }
 
 void RunQueue::schedule(bool may_run_now) {
-  may_run_now ? asio::dispatch(target_, Drain{this}) : asio::post(target_, Drain{this});
+  post_in(drain_room_, target_, may_run_now, Drain{this});
 }
 
 void RunQueue::append_local(QueueNode& node) noexcept {

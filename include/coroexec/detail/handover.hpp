@@ -100,7 +100,7 @@ class ParkedHandlerOf final : public ParkedHandler {
   void send(bool may_run_now) override {
     const auto executor = asio::get_associated_executor(handler_);
     if (may_run_now) dispatch_node(executor, *this);
-    else post_node(executor, *this);
+    else post_node_in(room_, executor, *this);
   }
 
  private:
@@ -111,6 +111,7 @@ class ParkedHandlerOf final : public ParkedHandler {
     }
   };
   Handler handler_;
+  PostRoom room_;
 };
 
 // What a speaker is answered; in its own frame.

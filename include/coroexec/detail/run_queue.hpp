@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "coroexec/config.hpp"
+#include "coroexec/detail/post_room.hpp"
 
 namespace coroexec::detail {
 
@@ -120,6 +121,7 @@ class COROEXEC_DECL RunQueue {
   std::atomic<long> work_{0};
   std::mutex work_mutex_;
   asio::any_io_executor work_guard_;
+  PostRoom drain_room_;
   std::atomic<bool> dead_{false};
   Worker* gate_worker_ = nullptr;    // not null: a gate
   ContextCell* gate_context_ = nullptr;

@@ -146,6 +146,14 @@ void post_node(const Ex& executor, QueueNode& node) {
   asio::post(executor, NodeRunner(node));
 }
 
+// The same for a node that keeps the room it takes.
+template <class Ex>
+void post_node_in(PostRoom& room, const Ex& executor, QueueNode& node) {
+  if constexpr (std::is_same_v<Ex, asio::any_io_executor>)
+    if (executor.template target<JobExecutor>()) return post_node(executor, node);
+  post_in(room, executor, false, NodeRunner(node));
+}
+
 // The parked form of one handler; `Keep` is whatever must live until it is let go.
 template <class Handler, class Keep>
 class HandlerNode final : public WaitNode {
@@ -164,7 +172,7 @@ class HandlerNode final : public WaitNode {
     if (slot.is_connected()) slot.assign(Canceller{this});
   }
 
-  void post() override { post_node(Executor(asio::get_associated_executor(handler_, work_)), *this); }
+  void post() override { post_node_in(room_, Executor(asio::get_associated_executor(handler_, work_)), *this); }
 
   void run() override {
     asio::get_associated_cancellation_slot(handler_).clear();
@@ -186,6 +194,7 @@ class HandlerNode final : public WaitNode {
   Handler handler_;
   Work work_;
   Keep keep_;
+  PostRoom room_;
 };
 
 // Waits on `list` until it is notified; completes with operation_aborted when cancelled first. `keep`
