@@ -271,9 +271,11 @@ void Engine::worker_gone(Worker& worker) noexcept {
     std::lock_guard lock(mutex_);
     if (worker.woken) worker.woken = wake_pending_ = false;
     if (job) {
-      job->cancel_reason = CancelReason::dropped;
-      job->error_ = make_cancelled();
-      finish_locked(worker, *job, true, effects);
+      // Before its start there is no other cause, while the context lives, than memory.
+      const bool failed = service_ && !worker.started;
+      if (!failed) job->cancel_reason = CancelReason::dropped;
+      job->error_ = failed ? std::make_exception_ptr(std::bad_alloc()) : make_cancelled();
+      finish_locked(worker, *job, !failed, effects);
       busy_.remove(worker);
     }
     if (!worker.is_body) --workers_;
