@@ -139,16 +139,21 @@ void StreamState::cancel() noexcept {
 
 void StreamState::discard() noexcept {
   cancel();
-  std::deque<TaskBase*> in_order;
   IntrusiveList<TaskBase, &TaskBase::link> ended;
   {
     std::lock_guard lock(mutex());
-    in_order.swap(in_order_);
     ended = ended_.take_all();
     unread_ = running_;
   }
   while (auto* job = ended.pop_front()) job->release();
-  for (auto* job : in_order) job->release();
+  // One by one: another deque to swap them into would need memory.
+  for (;;) {
+    Ref<TaskBase> job;
+    std::lock_guard lock(mutex());
+    if (in_order_.empty()) return;
+    job = Ref<TaskBase>::adopt(in_order_.front());
+    in_order_.pop_front();
+  }
 }
 
 }  // namespace coroexec::detail
