@@ -176,7 +176,7 @@ class BasicTaskGroup {
     try {
       hand_in(engine, job);
     } catch (...) {
-      state.not_begun();
+      if (!job.done()) state.not_begun();  // it may have ended for want of memory
       throw;
     }
   }
