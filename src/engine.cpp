@@ -172,7 +172,7 @@ Worker& Engine::new_worker_locked(bool is_body) {
   worker.queue = queue_;
   worker.job = nullptr;
   worker.is_body = is_body;
-  worker.started = worker.gone = worker.woken = false;
+  worker.started = worker.discarded = worker.may_go = worker.gone = worker.woken = false;
   try {
     give_queue_locked(worker);  // now, before it can be found by who cancels
   } catch (...) {
@@ -238,7 +238,7 @@ TaskBase* Engine::advance(Worker& worker) noexcept {
 bool Engine::worker_may_go(Worker& worker) const noexcept {
   constexpr std::size_t keep_idle = 256;
   std::lock_guard lock(mutex_);
-  return worker.is_body || phase_ == Phase::closed || (part_of_caller_ && scope_over_locked()) ||
+  return worker.is_body || worker.may_go || phase_ == Phase::closed || (part_of_caller_ && scope_over_locked()) ||
          (kept_ && workers_ - admission_.active() > keep_idle && admission_.queued() == 0);
 }
 
@@ -272,7 +272,7 @@ void Engine::worker_gone(Worker& worker) noexcept {
     if (worker.woken) worker.woken = wake_pending_ = false;
     if (job) {
       // Before its start there is no other cause, while the context lives, than memory.
-      const bool failed = service_ && !worker.started;
+      const bool failed = service_ && !worker.started && !worker.discarded;
       if (!failed) job->cancel_reason = CancelReason::dropped;
       job->error_ = failed ? std::make_exception_ptr(std::bad_alloc()) : make_cancelled();
       finish_locked(worker, *job, !failed, effects);
@@ -412,9 +412,20 @@ void Engine::on_retire() noexcept {
     std::lock_guard lock(mutex_);
     retire_posted_ = false;
     if (scope_over_locked()) retired = idle_.take_all();
+    for (auto* worker = retired.front(); worker; worker = retired.next(*worker)) worker->may_go = true;
   }
-  // Dropping the handler destroys the coroutine, which ends in worker_gone().
-  while (auto* worker = retired.pop_front()) std::exchange(worker->parked, nullptr)->drop();
+  send_home(retired);
+}
+
+// Workers that may go: they find nothing to do and end, in worker_gone(). Dropped, each would have to be destroyed by a post of
+// Asio's own, in a destructor: without memory for it the program would be terminated.
+void Engine::send_home(IntrusiveList<Worker, &Worker::link>& idle) noexcept {
+  while (auto* worker = idle.pop_front()) {
+    try {
+      schedule(*worker, *std::exchange(worker->parked, nullptr));
+    } catch (...) {  // dropped all the same
+    }
+  }
 }
 
 // ---- what comes of it

@@ -155,7 +155,7 @@ void Engine::close() noexcept {
     idle = idle_.take_all();
   }
   effects.carry_out(*this);
-  while (auto* worker = idle.pop_front()) std::exchange(worker->parked, nullptr)->drop();
+  send_home(idle);
   detach_if_over();
 }
 
@@ -200,6 +200,7 @@ void Engine::arm_scope_timeout() {
   std::lock_guard lock(mutex_);
   scope_deadline_ = deadline_in(timeout_, now());
   want_timer_locked(scope_deadline_);
+  if (armed_ == Time::max() && service_) throw std::bad_alloc();  // or the scope would have no limit
 }
 
 void Engine::want_timer_locked(Time time) noexcept {

@@ -16,6 +16,13 @@ ReadyQueue::ReadyQueue(const Priorities* priorities) noexcept : priorities_(prio
 // together is in the queue before any of it runs.
 void ReadyQueue::schedule(bool) { RunQueue::schedule(false); }
 
+void ReadyQueue::Popped::drop() noexcept {
+  auto* entry = release();
+  if (!entry) return;
+  if (entry->worker) entry->worker->discarded = true;
+  entry->drop();
+}
+
 std::vector<QueueNode*> ReadyQueue::entries() {
   std::vector<QueueNode*> entries;
   if (is_idle()) return entries;

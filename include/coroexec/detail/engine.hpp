@@ -210,6 +210,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   std::size_t index_in_service = 0;
   void on_timer() noexcept;
   void on_retire() noexcept;
+  void send_home(IntrusiveList<Worker, &Worker::link>& idle) noexcept;
 
  protected:
   Engine(const EngineConfig& config, bool threads, bool own_queues, RunQueue* borrowed, ContextService& service);

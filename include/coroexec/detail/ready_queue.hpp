@@ -33,9 +33,7 @@ class COROEXEC_DECL ReadyQueue final : public RunQueue {
     ~Popped() { drop(); }
     QueueNode* get() const noexcept { return entry_; }
     QueueNode* release() noexcept { return std::exchange(entry_, nullptr); }
-    void drop() noexcept {
-      if (auto* entry = release()) entry->drop();
-    }
+    void drop() noexcept;
 
    private:
     QueueNode* entry_;

@@ -40,6 +40,8 @@ class Worker {
   bool is_body = false;           // runs the scope's body and nothing else
   bool woken = false;             // has been sent for and has not arrived
   bool started = false;           // its coroutine has run
+  bool discarded = false;         // its start was taken out of the queue and let go
+  bool may_go = false;            // is to end when it finds nothing to do
   bool gone = false;              // nothing of its coroutine is left
   bool counts_itself = true;      // its coroutine is outstanding work of the context, busy or not
   bool job_counted = false;       // its job is, because the coroutine is not
