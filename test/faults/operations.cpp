@@ -24,6 +24,8 @@ awaitable<int> races(Home) {
   some.push_back(after(1h, 1));
   some.push_back(twice(3));
   const auto second = co_await race(std::move(some));
+  // One that has no memory does not win.
+  if (winner.index() == 0 || second.index == 0) throw std::bad_alloc();
   co_return 10 * static_cast<int>(winner.index()) + std::get<1>(winner) + second.value;
 }
 
@@ -146,6 +148,8 @@ awaitable<int> interrupts(Home) {
     const auto none_done = [&] { return !first.done() && !second.done() && !third.done(); };
     while (waiting < 3 && none_done()) co_await this_task::yield();
     if (this_task::cancel_requested()) throw boost::system::system_error(asio::error::operation_aborted);
+    if (third.state() == TaskState::failed) std::rethrow_exception(third.exception());
+    if (first.done() || second.done()) co_return co_await first.get() + co_await second.get();
     task_throw(third, Changed());
     co_await third.wait();
     for (auto& task : {first, second, third})
@@ -186,13 +190,13 @@ awaitable<int> waits_on_asio(Home home) {
   const auto sends = [&channel]() -> awaitable<void> {
     for (int i = 1; i <= 3; ++i) co_await channel.async_send(boost::system::error_code(), i, asio::use_awaitable);
   };
-  const auto body = [&](AioPool& pool) -> awaitable<int> {
-    const auto task = pool.spawn_n(sends);
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<int> {
+    executor.submit_nowait(sends);
     int sum = 0;
     for (int i = 0; i < 3; ++i) sum += co_await channel.async_receive(asio::use_awaitable);
     co_return sum;
   };
-  co_return co_await with_pool(2, body);
+  co_return co_await with_executor(body);
 }
 
 }  // namespace

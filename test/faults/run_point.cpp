@@ -85,6 +85,8 @@ class Run {
     const auto& end = result.end;
     if (end == "right") return;
     if (end == "no memory" && memory && has_failed) return;
+    // An executor whose job has failed takes no more: which job, and why, is told by join().
+    if (memory && has_failed && error_ && is_code(error_, make_error_code(errc::closed))) return;
     if (end == "cancelled" && (point_.kind == Kind::cancel || left)) return;
     if (error_) complain("ended with: " + detail::message_of(error_));
   }

@@ -65,6 +65,7 @@ awaitable<int> pool_cancel(Home home) {
   const auto second = co_await pool.cancel(some);
   const auto rest = co_await pool.cancel();
   co_await pool.join();
+  for (auto& task : {one, some[0], some[1]}) was_cancelled(task);
   co_return static_cast<int>(first.count + second.count + rest.count) + 10 * was_cancelled(last);
 }
 
@@ -126,6 +127,17 @@ awaitable<int> concurrent_stream(Home) {
   co_return sum;
 }
 
+// The job's own error, in that of the stream; another one is passed on.
+bool is_broken(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const ConcurrentError& wrapped) {
+    return is_broken(wrapped.cause());
+  } catch (const Broken&) {
+    return true;
+  }
+}
+
 awaitable<int> concurrent_errors(Home) {
   std::vector<awaitable<int>> first, second;
   for (int i = 1; i <= 2; ++i) first.push_back(twice(i)), second.push_back(twice(i));
@@ -133,7 +145,7 @@ awaitable<int> concurrent_errors(Home) {
   second.push_back(breaks());
   int sum = 0;
   auto outcomes = concurrent(std::move(first), yield_exceptions, {.limit = 1});
-  while (auto outcome = co_await outcomes.next()) sum += outcome->has_value() ? **outcome : 100;
+  while (auto outcome = co_await outcomes.next()) sum += outcome->has_value() ? **outcome : 100 * is_broken(outcome->error());
   auto results = concurrent(std::move(second), {.limit = 1});
   const auto reads = [&]() -> awaitable<void> {
     while (auto n = co_await results.next()) sum += *n;
@@ -142,11 +154,7 @@ awaitable<int> concurrent_errors(Home) {
   try {
     co_await reads();
   } catch (const ConcurrentExecutionError& error) {
-    try {
-      std::rethrow_exception(error.cause());
-    } catch (const Broken&) {
-      was_broken = true;
-    }
+    was_broken = is_broken(error.cause());
   }
   co_return sum + 1000 * was_broken;
 }

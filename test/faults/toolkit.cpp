@@ -124,9 +124,11 @@ awaitable<int> context_variables(Home home) {
     co_return sum + 10 * variable().get();
   };
   const auto spawned = std::make_shared<int>(-1);
-  const auto told = [spawned](std::exception_ptr error, int n) { *spawned = error ? 100 : n; };
+  const auto failed = std::make_shared<std::exception_ptr>();
+  const auto told = [spawned, failed](std::exception_ptr error, int n) { *spawned = n, *failed = error; };
   asio::co_spawn(with_context(home, Context()), reads_and_sets, told);
   while (*spawned < 0) co_await sleep_for(10us);
+  if (*failed) std::rethrow_exception(*failed);
   co_return *spawned + co_await as_job(home, job);
 }
 
