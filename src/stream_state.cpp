@@ -115,6 +115,7 @@ void StreamState::input_ended() noexcept {
   std::lock_guard lock(mutex());
   pumping_ = false;
   std::swap(pump, pump_);
+  if (pump && !failure_ && !closed_) failure_ = pump->error();  // it never started, for want of memory
   readers_to_wake.append(readers.take_all());
 }
 
