@@ -26,7 +26,9 @@ struct MainContext::Parts final : CompletionSink {
         scheduling(own_scheduling.get()),
         context(scheduling ? context_of(*scheduling) : own_plain.emplace(1)) {
     set_up();
-    signals.emplace(context, SIGINT, SIGTERM);
+    signals.emplace(context);  // its constructor of several loses the first if it fails with the second
+    signals->add(SIGINT);
+    signals->add(SIGTERM);
   }
   explicit Parts(SchedulingContext& given) : scheduling(&given), context(context_of(given)) { set_up(); }
   ~Parts() {
