@@ -131,7 +131,12 @@ void SchedulingContext::advance(std::chrono::nanoseconds duration) {
 // ---- the ready queue
 
 void SchedulingContext::insert(std::ptrdiff_t position, detail::QueueNode& entry) {
-  impl_->ready.insert(insertion_index(position, ready_len()), entry);
+  try {
+    impl_->ready.insert(insertion_index(position, ready_len()), entry);
+  } catch (...) {  // no memory to look at the queue: the entry is ours
+    entry.drop();
+    throw;
+  }
 }
 
 std::size_t SchedulingContext::ready_len() const { return impl_->ready.entries().size(); }
