@@ -176,7 +176,7 @@ class BasicTaskGroup {
     try {
       hand_in(engine, job);
     } catch (...) {
-      if (!job.done()) state.not_begun();  // it may have ended for want of memory
+      if (job.state() == TaskState::queued) state.not_begun();  // else it was begun, and is told its end
       throw;
     }
   }
