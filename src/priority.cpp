@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <new>
 
 #include "coroexec/this_task.hpp"
 
@@ -110,8 +111,11 @@ void PriorityLock::unlock() noexcept {
   if (waiters_.empty()) return;
   // The first of the best.
   Waiter* next = waiters_.front();
-  for (auto* waiter : waiters_)
-    if (priorities_.effective(waiter->job) < priorities_.effective(next->job)) next = waiter;
+  try {
+    for (auto* waiter : waiters_)
+      if (priorities_.effective(waiter->job) < priorities_.effective(next->job)) next = waiter;
+  } catch (const std::bad_alloc&) {  // then it is the best of those that could be compared
+  }
   next->leave();
   take(next->job);
   next->granted = true;
