@@ -58,6 +58,7 @@ awaitable<int> uncancels(Home) {
   const auto job = [&sleeps]() -> awaitable<int> {
     sleeps = true;
     const auto slept = co_await as_outcome(sleep_an_hour());
+    if (!this_task::cancel_requested() && slept.has_error()) std::rethrow_exception(slept.error());
     co_await this_task::uncancel();
     co_await sleep_for(10us);
     co_return slept.has_error() ? 1 : 0;

@@ -188,6 +188,7 @@ class InPlain {
       turn(context, signal);
       if (left_ && point_.kind == Kind::pause) left_ = false, context.restart(), turn(context, signal);
       if (left_ && point_.kind == Kind::stop) signal.emit(asio::cancellation_type::terminal);
+      if (thrown_ && !run_.has_ended()) run_.ended(std::make_exception_ptr(std::bad_alloc()), 0);
       if (!left_ && !run_.has_ended()) run_.complain("nothing is left to do, and it has not ended");
       memory.relent();
     }
@@ -201,8 +202,8 @@ class InPlain {
       bool ran = false;
       try {
         ran = context.run_one_for(too_long) > 0;
-      } catch (const std::bad_alloc&) {  // a handler's
-        ran = true;
+      } catch (const std::bad_alloc&) {  // a handler's, or the start of an operation, whose coroutine is gone
+        ran = thrown_ = true;
       }
       if (!ran) return;
       if (++steps_ > too_many_steps) throw Violation("never ends");
@@ -216,6 +217,7 @@ class InPlain {
   const Point& point_;
   std::size_t steps_ = 0;
   bool left_ = false;
+  bool thrown_ = false;
 };
 
 void run_here(Run& run) {
