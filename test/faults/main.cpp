@@ -85,7 +85,7 @@ class Faults {
 
   PointResult run(const Point& point) {
     std::snprintf(current, sizeof current, "%s", point.name().c_str());
-    alarm(5);
+    alarm(30);
     auto result = run_point(point);
     alarm(0);
     return result;
