@@ -218,7 +218,7 @@ TaskBase* Engine::advance(Worker& worker) noexcept {
     std::lock_guard lock(mutex_);
     if (worker.woken) worker.woken = wake_pending_ = false;
     if (ended) finish_locked(worker, *ended, aborted, effects);
-    if (ended && worker.interruption) std::swap(effects.unused, worker.interruption);
+    if (ended && worker.interruption) end_interruption_locked(worker, effects);
     // Perhaps still on the stack of whoever started it: no other job is to run there.
     if (!ended || !ended->started_here) next = start_next_locked(worker, effects);
     if (ended && !next) busy_.remove(worker);
@@ -275,6 +275,7 @@ void Engine::worker_gone(Worker& worker) noexcept {
       job->error_ = make_cancelled();
       finish_locked(worker, *job, true, effects);
       busy_.remove(worker);
+      end_interruption_locked(worker, effects);
     }
     if (!worker.is_body) --workers_;
     worker.gone = true;
@@ -291,7 +292,6 @@ void Engine::worker_gone(Worker& worker) noexcept {
 }
 
 void Engine::recycle(Worker& worker) noexcept {
-  worker.interruption = nullptr;
   ContextService* service = nullptr;
   {
     std::lock_guard lock(mutex_);

@@ -166,16 +166,20 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
     BlockedJob(Engine& engine, Condition over, const TaskBase* job, std::string_view what = {});
     ~BlockedJob();
     BlockedJob(const BlockedJob&) = delete;
+    void end() noexcept;
+    // After a wait that has ended well: true if its error came too late and has been taken back, and
+    // reset_cancellation_state() must follow.
+    bool came_late() noexcept { return end(), failed_ && detail::take_interruption(); }
 
    private:
     friend class Engine;
-    void unlink() noexcept;
     Engine& engine_;
     Ref<TaskBase> job_;     // of this engine
     Ref<TaskBase> waiter_;  // in which the wait is: this job, or one of a scope in it
     Condition over_;
     const TaskBase* awaited_;
     std::string_view what_;
+    bool failed_ = false;  // it has been chosen
     ListLinks<BlockedJob> link_;
   };
   // To be asked when a wait that was as good as over may no longer be.
@@ -186,6 +190,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   OptionalMutex& mutex() const noexcept { return mutex_; }
   bool threads() const noexcept { return mutex_.threads(); }
   WaitList& waiters_of(TaskBase& job) noexcept { return job.waiters_; }
+  WaitList& interrupters() noexcept { return interrupters_; }
   WaitList& joiners() noexcept { return joiners_; }
   WaitList& scope_end() noexcept { return scope_end_; }
   bool jobs_idle_locked() const noexcept { return admission_.idle() && letting_go_ == 0; }
@@ -269,6 +274,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   void cancel_queued_locked(TaskBase& job, CancelReason reason, const std::exception_ptr& error,
                             Effects& effects) noexcept;
   void end_unstarted_locked(TaskBase& job, TaskState state, std::exception_ptr error, Effects& effects) noexcept;
+  void end_interruption_locked(Worker& worker, Effects& effects) noexcept;
   void let_go(Effects& effects) noexcept;
   void cancel_all_queued_locked(CancelReason reason, Effects& effects) noexcept;
   void cancel_everything_locked(CancelReason reason, Effects& effects) noexcept;
@@ -280,6 +286,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   std::exception_ptr break_deadlock(BlockedJob* begun) noexcept;
   template <class F>
   void for_each_running_locked(F f) const;
+  void interrupt_locked(TaskBase& running, std::exception_ptr& error, Effects& effects) noexcept;
   bool request_cancel_locked(TaskBase& job, CancelReason reason, Effects& effects) noexcept;
   void after_change_locked(Effects& effects) noexcept;
   void retire_if_idle_locked() noexcept;
@@ -318,8 +325,9 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   IntrusiveList<BlockedJob, &BlockedJob::link_> blocked_;
   std::size_t blocked_count_ = 0;
 
-  WaitList joiners_;    // until no job is left
-  WaitList scope_end_;  // until no job is left and the body has ended
+  WaitList interrupters_;  // until an interruption has been raised, or its job has ended
+  WaitList joiners_;       // until no job is left
+  WaitList scope_end_;     // until no job is left and the body has ended
   std::vector<TaskError> errors_;
   std::exception_ptr first_error_;
   bool error_taken_ = false;

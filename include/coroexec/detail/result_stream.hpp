@@ -224,6 +224,7 @@ class ResultStream final : public Stream<typename Element::type, Ex> {
       const auto over = [&state] { return state.readable_locked() || state.running_locked() == 0; };
       Engine::BlockedJob blocked(state.engine(), Condition(over), nullptr, "a result of its own stream");
       co_await wait_or_throw<Ex>(state.readers, state.mutex(), Condition(ready));
+      if (blocked.came_late()) co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
     }
   }
 
@@ -270,6 +271,7 @@ class BatchStream final : public Stream<std::vector<Outcome<R>>, Ex> {
     {
       Engine::BlockedJob blocked(state.engine(), Condition(over), nullptr, "a result of its own stream");
       co_await wait_or_throw<Ex>(state.readers, state.mutex(), Condition(due));
+      if (blocked.came_late()) co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
     }
     Batch batch;
     if (feed_.over()) {  // the input ended without another element
