@@ -1,4 +1,5 @@
-// The way of a job: handed in, taken by a worker, ended. One file, for the compiler to see it whole.
+// The way of a job: handed in, taken by a worker, ended. One file, for the compiler to see it whole: the usual way
+// is inlined, and what is rare on it is not, or all would save the registers that only the rare uses.
 #include <mutex>
 #include <utility>
 
@@ -27,8 +28,8 @@ void Engine::throw_if_closed_locked() const {
                                            : " has ended"));
 }
 
-void Engine::enqueue_locked(TaskBase& job, Effects& effects) {
-  if (job.timeout_ != no_timeout) deadlines_.reserve(admission_.active() + admission_.queued() + 1);
+[[gnu::always_inline]] inline void Engine::enqueue_locked(TaskBase& job, Effects& effects) {
+  if (job.timeout_ != no_timeout) [[unlikely]] deadlines_.reserve(admission_.active() + admission_.queued() + 1);
   job.retain();
   queued_.push_back(job);
   admission_.enqueued();
@@ -120,6 +121,10 @@ std::size_t Engine::admit_locked() noexcept {
 bool Engine::start_allowed_locked() {
   if (!admission_.may_start()) return false;
   if (!rate_.limited()) return true;
+  return rate_allows_start_locked();
+}
+
+[[gnu::noinline]] bool Engine::rate_allows_start_locked() {
   const Time time = now();
   if (rate_.may_start(time)) return true;
   rate_wake_ = rate_.next_start(time);
@@ -130,7 +135,10 @@ bool Engine::start_allowed_locked() {
 // At most one wake is on its way; the worker that arrives sends for the next. So a crowd of jobs that
 // end at once is done by one worker, and a crowd that suspends gets all of them.
 void Engine::wake_worker_locked(Effects& effects) noexcept {
-  if (wake_pending_ || !service_ || !start_allowed_locked()) return;
+  if (!wake_pending_ && service_ && start_allowed_locked()) [[unlikely]] send_worker_locked(effects);
+}
+
+[[gnu::noinline]] void Engine::send_worker_locked(Effects& effects) noexcept {
   wake_pending_ = true;
   if (Worker* worker = idle_.pop_front()) {
     effects.resume = worker;
@@ -184,7 +192,7 @@ Worker& Engine::new_worker_locked(bool is_body) {
   return worker;
 }
 
-TaskBase* Engine::start_next_locked(Worker& worker, Effects& effects) {
+[[gnu::always_inline]] inline TaskBase* Engine::start_next_locked(Worker& worker, Effects& effects) {
   if (worker.is_body || !start_allowed_locked()) return nullptr;
   TaskBase& job = *queued_.pop_front();
   begin_locked(job, worker);
@@ -198,13 +206,17 @@ void Engine::begin_locked(TaskBase& job, Worker& worker) {
   job.worker_ = &worker;
   worker.job = &job;
   if (!busy_.linked(worker)) busy_.push_back(worker);
-  if (rate_.limited()) rate_.started(now());
-  if (job.timeout_ != no_timeout) {
-    const Time deadline = deadline_in(job.timeout_, now());
-    deadlines_.add(job, deadline);
-    want_timer_locked(deadline);
-  }
+  if (rate_.limited()) [[unlikely]] rate_.started(now());
+  if (job.timeout_ != no_timeout) [[unlikely]] begin_deadline_locked(job);
 }
+
+[[gnu::noinline]] void Engine::begin_deadline_locked(TaskBase& job) {
+  const Time deadline = deadline_in(job.timeout_, now());
+  deadlines_.add(job, deadline);
+  want_timer_locked(deadline);
+}
+
+[[gnu::noinline]] void Engine::end_deadline_locked(TaskBase& job) noexcept { deadlines_.remove(job); }
 
 TaskBase* Engine::advance(Worker& worker) noexcept {
   if (worker.given) return std::exchange(worker.given, nullptr);
@@ -314,26 +326,31 @@ void Engine::recycle(Worker& worker) noexcept {
 // ---- the end of a job
 
 void Engine::settle_locked(TaskBase& job, TaskState state, Effects& effects) noexcept {
-  if (job.heap_index != no_deadline) deadlines_.remove(job);
-  if (!job.is_body) ++(state == TaskState::succeeded ? succeeded_ : state == TaskState::failed ? failed_ : cancelled_);
+  if (job.heap_index != no_deadline) [[unlikely]] end_deadline_locked(job);
+  auto& count = state == TaskState::succeeded ? succeeded_ : state == TaskState::failed ? failed_ : cancelled_;
+  if (!job.is_body) [[likely]] ++count;
   job.state_.store(state, std::memory_order_release);
-  effects.waiters.append(job.waiters_.take_all());
+  if (!job.waiters_.empty()) [[unlikely]] effects.waiters.append(job.waiters_.take_all());
 }
 
 // The worker stays among the busy ones: as a rule its next job begins at once.
-void Engine::finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects& effects) {
-  if (due_.linked(worker)) due_.remove(worker);
+[[gnu::always_inline]] inline void Engine::finish_locked(Worker& worker, TaskBase& job, bool aborted,
+                                                         Effects& effects) {
+  if (due_.linked(worker)) [[unlikely]] due_.remove(worker);
   worker.job = nullptr;
   job.worker_ = nullptr;
-  if (job.is_body && job.error_is_owned)
-    --pumps_;
-  else if (job.is_body)
-    body_running_ = false;
-  else
-    admission_.finished(), ++executed_;
-  TaskState state = !job.error_ ? TaskState::succeeded
-                    : aborted   ? TaskState::cancelled
-                                : TaskState::failed;
+  if (!job.is_body) [[likely]] admission_.finished(), ++executed_;
+  else if (job.error_is_owned) --pumps_;
+  else body_running_ = false;
+  if (job.error_) return finish_failed_locked(worker, job, aborted, effects);
+  settle_locked(job, TaskState::succeeded, effects);
+  if (!first_success_ || winner_ != 0) return;
+  winner_ = job.id();
+  stop_locked(effects);
+}
+
+[[gnu::noinline]] void Engine::finish_failed_locked(Worker& worker, TaskBase& job, bool aborted, Effects& effects) {
+  TaskState state = aborted ? TaskState::cancelled : TaskState::failed;
   if (state == TaskState::cancelled && job.cancel_reason == CancelReason::interruption) {
     std::swap(job.error_, worker.interruption);
     state = TaskState::failed;
@@ -341,10 +358,7 @@ void Engine::finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects&
   if (state == TaskState::cancelled && job.cancel_reason == CancelReason::deadline)
     job.error_ = timeout_error(job, job.timeout_);
   settle_locked(job, state, effects);
-  if (state != TaskState::succeeded) return apply_policy_locked(job, state, effects);
-  if (!first_success_ || winner_ != 0) return;
-  winner_ = job.id();
-  stop_locked(effects);
+  apply_policy_locked(job, state, effects);
 }
 
 // The error is recorded first and the siblings cancelled second, or it would not be the first.
@@ -378,7 +392,10 @@ void Engine::record_locked(TaskBase& job) {
 
 void Engine::after_change_locked(Effects& effects) noexcept {
   if (admission_.may_admit() || (admission_.waiting() > 0 && phase_ != Phase::open)) effects.admits = true;
-  if (!jobs_idle_locked()) return;
+  if (jobs_idle_locked()) [[unlikely]] jobs_became_idle_locked(effects);
+}
+
+[[gnu::noinline]] void Engine::jobs_became_idle_locked(Effects& effects) noexcept {
   retire_if_idle_locked();
   effects.waiters.append(joiners_.take_all());
   if (scope_over_locked()) effects.waiters.append(scope_end_.take_all());

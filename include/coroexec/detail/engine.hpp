@@ -254,18 +254,23 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   struct Effects;
 
   void throw_if_closed_locked() const;
-  void enqueue_locked(TaskBase& job, Effects& effects);
+  inline void enqueue_locked(TaskBase& job, Effects& effects);
   void wake_worker_locked(Effects& effects) noexcept;
+  void send_worker_locked(Effects& effects) noexcept;
   void fail_stranded() noexcept;
   bool start_allowed_locked();
-  TaskBase* start_next_locked(Worker& worker, Effects& effects);
+  bool rate_allows_start_locked();
+  inline TaskBase* start_next_locked(Worker& worker, Effects& effects);
   void begin_locked(TaskBase& job, Worker& worker);
+  void begin_deadline_locked(TaskBase& job);
+  void end_deadline_locked(TaskBase& job) noexcept;
   struct StartHere;
   StartHere begin_here(TaskBase& job);
   Worker& worker_for_start_here_locked();
   void count_job(Worker& worker);
   void uncount_job(Worker& worker) noexcept;
-  void finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects& effects);
+  inline void finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects& effects);
+  void finish_failed_locked(Worker& worker, TaskBase& job, bool aborted, Effects& effects);
   void settle_locked(TaskBase& job, TaskState state, Effects& effects) noexcept;
   void apply_policy_locked(TaskBase& job, TaskState state, Effects& effects);
   void record_locked(TaskBase& job);
@@ -289,6 +294,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   void interrupt_locked(TaskBase& running, std::exception_ptr& error, Effects& effects) noexcept;
   bool request_cancel_locked(TaskBase& job, CancelReason reason, Effects& effects) noexcept;
   void after_change_locked(Effects& effects) noexcept;
+  void jobs_became_idle_locked(Effects& effects) noexcept;
   void retire_if_idle_locked() noexcept;
   void detach_if_over() noexcept;
   void ring() noexcept override;

@@ -198,15 +198,17 @@ class ResultStream final : public Stream<typename Element::type, Ex> {
   asio::awaitable<Result, Ex> next() override {
     typename Base::Turn turn(*this);
     if (over_) co_return std::nullopt;
-    if (!feed_.begun()) feed_.begin(co_await asio::this_coro::executor);
+    if (!feed_.begun()) {
+      feed_.begin(co_await asio::this_coro::executor);
+      feed_.fill();
+    }
     auto& state = feed_.state();
     for (;;) {
-      feed_.fill();
       auto failure = state.failure();
       if (auto job = failure ? Ref<TaskBase>() : state.take()) {
         Result element = Element::element(static_cast<ResultJob<R, Ex>&>(*job), failure);
         if (!failure) {
-          feed_.fill();
+          feed_.fill();  // nothing else makes room
           co_return element;
         }
       }
