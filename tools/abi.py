@@ -25,7 +25,7 @@ spellings = [
     (r"std::chrono::duration<long, std::ratio<1l, 1000000000l>>", "std::chrono::nanoseconds"),
     (r"std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds>", "std::chrono::steady_clock::time_point"),
     (r"boost::asio::io_context::basic_executor_type<std::allocator<void>, 0ul>", "boost::asio::io_context::executor_type"),
-    (r"([\w:]+), std::allocator<\1>>", r"\1>"),
+    (r"(?<=<)([\w:<>* ]+), std::(allocator|default_delete)<\1>>", r"\1>"),
     (r"\bunsigned long\b", "std::size_t"),
 ]
 
