@@ -132,14 +132,14 @@ bool Engine::start_allowed_locked() {
   return false;
 }
 
-// At most one wake is on its way; the worker that arrives sends for the next. So a crowd of jobs that
-// end at once is done by one worker, and a crowd that suspends gets all of them.
+// Jobs that are handed in send for one worker; each that arrives and finds a job sends for two. So a crowd of jobs
+// that end at once is done by one worker, and a crowd that suspends has all of them in few turns.
 void Engine::wake_worker_locked(Effects& effects) noexcept {
-  if (!wake_pending_ && service_ && start_allowed_locked()) [[unlikely]] send_worker_locked(effects);
+  if (wakes_ == 0 && service_ && start_allowed_locked()) [[unlikely]] send_worker_locked(effects);
 }
 
 [[gnu::noinline]] void Engine::send_worker_locked(Effects& effects) noexcept {
-  wake_pending_ = true;
+  ++wakes_;
   if (Worker* worker = idle_.pop_front()) {
     effects.resume = worker;
     effects.handler = std::exchange(worker->parked, nullptr);
@@ -151,8 +151,21 @@ void Engine::wake_worker_locked(Effects& effects) noexcept {
     effects.start->woken = true;
     ++workers_;
   } catch (...) {
-    wake_pending_ = false;
+    --wakes_;
     effects.start_failed = true;
+  }
+}
+
+void Engine::send_for_two() noexcept {
+  for (int i = 0; i < 2; ++i) {
+    Effects effects;
+    {
+      std::lock_guard lock(mutex_);
+      const bool enough = wakes_ >= admission_.queued() || admission_.active() + wakes_ >= admission_.max_active();
+      if (enough || !service_ || !start_allowed_locked()) return;
+      send_worker_locked(effects);
+    }
+    effects.carry_out(*this);
   }
 }
 
@@ -163,7 +176,6 @@ void Engine::fail_stranded() noexcept {
   {
     std::lock_guard lock(mutex_);
     if (workers_ > 0) return;
-    wake_pending_ = false;
     auto stranded = queued_.take_all();
     while (auto* job = stranded.pop_front()) {
       end_unstarted_locked(*job, TaskState::failed, std::make_exception_ptr(std::bad_alloc()), effects);
@@ -196,7 +208,8 @@ Worker& Engine::new_worker_locked(bool is_body) {
   if (worker.is_body || !start_allowed_locked()) return nullptr;
   TaskBase& job = *queued_.pop_front();
   begin_locked(job, worker);
-  wake_worker_locked(effects);
+  if (worker.woken) [[unlikely]] effects.crowd = true;
+  else wake_worker_locked(effects);
   return &job;
 }
 
@@ -228,11 +241,11 @@ TaskBase* Engine::advance(Worker& worker) noexcept {
   TaskBase* next = nullptr;
   {
     std::lock_guard lock(mutex_);
-    if (worker.woken) worker.woken = wake_pending_ = false;
     if (ended) finish_locked(worker, *ended, aborted, effects);
     if (ended && worker.interruption) end_interruption_locked(worker, effects);
     // Perhaps still on the stack of whoever started it: no other job is to run there.
     if (!ended || !ended->started_here) next = start_next_locked(worker, effects);
+    if (worker.woken) [[unlikely]] arrived_locked(worker);
     if (ended && !next) busy_.remove(worker);
     after_change_locked(effects);
   }
@@ -281,7 +294,7 @@ void Engine::worker_gone(Worker& worker) noexcept {
   bool recyclable = false;
   {
     std::lock_guard lock(mutex_);
-    if (worker.woken) worker.woken = wake_pending_ = false;
+    if (worker.woken) arrived_locked(worker);
     if (job) {
       job->cancel_reason = CancelReason::dropped;
       job->error_ = make_cancelled();
@@ -436,6 +449,7 @@ void Engine::on_retire() noexcept {
 
 void Engine::Effects::carry_out_all(Engine& engine) noexcept {
   if (resume || start || start_failed) send_for_worker(engine);
+  if (crowd) engine.send_for_two();
   if (admits) engine.admit();
   waiters.complete();
   if (cancels) engine.deliver_cancels();

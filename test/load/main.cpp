@@ -52,8 +52,10 @@ struct Load {
   std::size_t workers;
   Count count;
 
+  // The first jobs wait for one another, so that as many as may be are at work at once.
   awaitable<std::uint64_t> job(std::uint64_t i) {
     count.peak = std::max(count.peak, ++count.active);
+    while (count.peak < workers && count.ran == 0) co_await coroexec::sleep_for(std::chrono::milliseconds(1));
     co_await coroexec::this_task::yield();
     --count.active;
     count.ran_sum += i;
@@ -122,7 +124,7 @@ bool run_way(const Way& way, std::uint64_t jobs, std::size_t workers) {
   coroexec::run([&] { return (load.*way.run)(); });
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
   const std::size_t peak = peak_kilobytes(), grown = peak - std::min(peak, load.count.memory_early);
-  const bool counted = load.count.holds(jobs, way.reads) && load.count.peak <= workers;
+  const bool counted = load.count.holds(jobs, way.reads) && load.count.peak == workers;
   const bool constant = !way.constant_memory || grown <= may_grow;
   std::printf("%-10s %llu jobs, %zu at once at most, %.1f s, %.0f ns a job, %.1f MB at most, %.1f MB more than after a tenth%s%s\n",
               way.name, static_cast<unsigned long long>(load.count.ran), load.count.peak, taken.count(),
