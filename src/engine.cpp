@@ -132,8 +132,9 @@ bool Engine::start_allowed_locked() {
   return false;
 }
 
-// Jobs that are handed in send for one worker; each that arrives and finds a job sends for two. So a crowd of jobs
-// that end at once is done by one worker, and a crowd that suspends has all of them in few turns.
+// As a rule one wake is on its way, and the worker that arrives sends for the next: so a crowd of jobs that end at
+// once is done by one worker, and what comes in little by little by few. Where many have arrived in a row and
+// there are still jobs, each sends for two: a crowd that suspends has all its workers in few turns.
 void Engine::wake_worker_locked(Effects& effects) noexcept {
   if (wakes_ == 0 && service_ && start_allowed_locked()) [[unlikely]] send_worker_locked(effects);
 }
@@ -154,6 +155,13 @@ void Engine::wake_worker_locked(Effects& effects) noexcept {
     --wakes_;
     effects.start_failed = true;
   }
+}
+
+void Engine::arrived_locked(Worker& worker, Effects& effects) noexcept {
+  constexpr std::size_t in_a_row = 256;
+  worker.woken = false;
+  arrivals_ = admission_.queued() > 0 ? arrivals_ + 1 : 0;
+  effects.crowd = arrivals_ >= in_a_row;
 }
 
 void Engine::send_for_two() noexcept {
@@ -208,8 +216,7 @@ Worker& Engine::new_worker_locked(bool is_body) {
   if (worker.is_body || !start_allowed_locked()) return nullptr;
   TaskBase& job = *queued_.pop_front();
   begin_locked(job, worker);
-  if (worker.woken) [[unlikely]] effects.crowd = true;
-  else wake_worker_locked(effects);
+  wake_worker_locked(effects);
   return &job;
 }
 
@@ -241,11 +248,13 @@ TaskBase* Engine::advance(Worker& worker) noexcept {
   TaskBase* next = nullptr;
   {
     std::lock_guard lock(mutex_);
+    const bool arrives = worker.woken;
+    if (arrives) [[unlikely]] --wakes_;
     if (ended) finish_locked(worker, *ended, aborted, effects);
     if (ended && worker.interruption) end_interruption_locked(worker, effects);
     // Perhaps still on the stack of whoever started it: no other job is to run there.
     if (!ended || !ended->started_here) next = start_next_locked(worker, effects);
-    if (worker.woken) [[unlikely]] arrived_locked(worker);
+    if (arrives) [[unlikely]] arrived_locked(worker, effects);
     if (ended && !next) busy_.remove(worker);
     after_change_locked(effects);
   }
@@ -294,7 +303,7 @@ void Engine::worker_gone(Worker& worker) noexcept {
   bool recyclable = false;
   {
     std::lock_guard lock(mutex_);
-    if (worker.woken) arrived_locked(worker);
+    if (worker.woken) --wakes_;
     if (job) {
       job->cancel_reason = CancelReason::dropped;
       job->error_ = make_cancelled();

@@ -17,7 +17,7 @@ struct Engine::Effects {
   Worker* resume = nullptr;
   QueueNode* handler = nullptr;  // of `resume`
   std::exception_ptr unused;     // an interruption that came to nothing: destroyed without the lock
-  bool crowd = false;            // a worker has arrived where there are jobs
+  bool crowd = false;            // workers have arrived in a row, and there are jobs
   bool admits = false;
   bool cancels = false;
   bool start_failed = false;

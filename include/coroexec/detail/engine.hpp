@@ -257,7 +257,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   inline void enqueue_locked(TaskBase& job, Effects& effects);
   void wake_worker_locked(Effects& effects) noexcept;
   void send_worker_locked(Effects& effects) noexcept;
-  void arrived_locked(Worker& worker) noexcept { worker.woken = false, --wakes_; }
+  void arrived_locked(Worker& worker, Effects& effects) noexcept;
   void send_for_two() noexcept;
   void fail_stranded() noexcept;
   bool start_allowed_locked();
@@ -322,6 +322,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   IntrusiveList<Worker, &Worker::link> busy_;
   std::size_t workers_ = 0;
   std::size_t wakes_ = 0;       // workers that have been sent for and have not looked at the queue yet
+  std::size_t arrivals_ = 0;    // in a row, that left jobs in the queue
   std::size_t letting_go_ = 0;  // jobs that ended in the queue and have not been destroyed yet
   std::size_t held_ = 0;        // workers in our hands, with all that is left of their coroutines
   bool scoped_ = false;         // has, or had, a body
