@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "coro_test.hpp"
+#include "coroexec/aio_pool.hpp"
 #include "coroexec/coroutine_executor.hpp"
 #include "coroexec/this_task.hpp"
 #include "coroexec/wait.hpp"
@@ -291,6 +292,27 @@ CORO_TEST_EVERYWHERE(Deadlock, a_stream_waits_for_jobs_that_wait_for_its_slot) {
     co_await executor.submit(outer, std::ref(executor));
   });
   EXPECT_TRUE(is_error(refused, errc::would_deadlock));
+}
+
+// CE-28: the same for a pool's map that was cancelled.
+CORO_TEST_EVERYWHERE(Deadlock, a_cancelled_map_waits_for_a_job_that_waits_for_its_slot) {
+  AioPool pool(home, {.size = 2, .threading = options().threading});
+  Event inside(home), go(home);
+  std::exception_ptr refused;
+  const auto shielded = [&]() -> awaitable<void> {
+    inside.set();
+    co_await go.wait();
+    refused = co_await error_of(pool.exec(seven));
+  };
+  const auto element = [&](int) -> awaitable<void> { co_await shield(shielded()); };
+  const auto maps = [&]() -> awaitable<void> { co_await pool.map(element, std::views::iota(0, 1)); };
+  const auto task = pool.spawn_n(maps);
+  co_await inside.wait();
+  task.cancel();
+  go.set();
+  co_await task.wait();
+  EXPECT_TRUE(is_error(refused, errc::would_deadlock));
+  co_await pool.join();
 }
 
 // CE-28
