@@ -50,6 +50,7 @@ class CoroexecConan(ConanFile):
         tc.cache_variables["COROEXEC_BUILD_TESTS"] = False
         tc.cache_variables["COROEXEC_BUILD_EXAMPLES"] = False
         tc.cache_variables["COROEXEC_BUILD_BENCH"] = False
+        tc.cache_variables["COROEXEC_BUILD_DOCS"] = False
         tc.generate()
         CMakeDeps(self).generate()
 

@@ -2,6 +2,7 @@
 // heap, with what malloc adds; a figure is a difference between two moments of one thread.
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cmath>
 #include <memory>
 #include <string>
 
@@ -13,7 +14,7 @@
 namespace bench {
 namespace {
 
-// Each figure has a thread of its own, for both Asio and we keep freed blocks by thread.
+// Each figure has a thread of its own, so that the caches by thread, Asio's and ours, are empty.
 template <class Measure>
 auto in_thread(Measure measure) {
   return [measure] {
@@ -141,9 +142,9 @@ double peak_bytes(Run run) {
 
 void add_bytes(Programme& programme) {
   const auto add = [&](const std::string& what, auto measure, double limit = -1) {
-    programme.figures.push_back({what, "bytes", in_thread(measure), limit});
+    const auto whole_bytes = [measure] { return std::round(measure()); };
+    programme.figures.push_back({what, "bytes", in_thread(whole_bytes), limit});
   };
-  // The largest last: memory that a figure gives back may be used again by the next.
   add("the engine itself",
       [] { return static_cast<double>(sizeof(coroexec::detail::BasicEngine<Any>)); });
   add("an executor that had no job yet", [] { return executor_bytes(0); });

@@ -34,33 +34,28 @@ struct Block {
   Block* next;
 };
 
-struct Chain {
-  Block* head = nullptr;
-  std::uint32_t count = 0;
-};
-
 // Jobs made by one thread and freed by another would fill one thread's cache and drain the other's:
 // full batches pass through here. At most `batches` a class are kept, the rest is given back.
 class Depot {
  public:
-  bool put(std::size_t size_class, Chain chain) noexcept {
+  bool put(std::size_t size_class, Block* batch_of_blocks) noexcept {
     std::lock_guard lock(mutex_);
     auto& shelf = shelves_[size_class];
     if (shelf.filled == batches) return false;
-    shelf.chains[shelf.filled++] = chain;
+    shelf.chains[shelf.filled++] = batch_of_blocks;
     return true;
   }
 
-  Chain take(std::size_t size_class) noexcept {
+  Block* take(std::size_t size_class) noexcept {
     std::lock_guard lock(mutex_);
     auto& shelf = shelves_[size_class];
-    return shelf.filled ? shelf.chains[--shelf.filled] : Chain{};
+    return shelf.filled ? shelf.chains[--shelf.filled] : nullptr;
   }
 
  private:
   static constexpr std::size_t batches = 16;
   struct Shelf {
-    std::array<Chain, batches> chains;
+    std::array<Block*, batches> chains;
     std::size_t filled = 0;
   };
   std::mutex mutex_;
@@ -78,36 +73,72 @@ void release(Block* block) noexcept {
   while (block) ::operator delete(std::exchange(block, block->next));
 }
 
+// All zero before the thread keeps blocks and after: then there is neither a block nor room for one, and the
+// usual way through needs to ask nothing else.
 struct ThreadCache {
-  std::array<Chain, classes> free{};
-  std::array<Chain, classes> spare{};  // a full batch, so that a thread at the edge does not bounce
+  struct Chain {
+    Block* head;
+    std::uint32_t room;  // for so many more
+  };
+  std::array<Chain, classes> free;
+  std::array<Block*, classes> spare;  // a full batch, so that a thread at the edge does not bounce
+  bool closed;
+};
 
-  // Nothing is kept after the thread's other objects have begun to die.
-  bool closed = false;
-  ~ThreadCache() {
-    closed = true;
-    for (auto* side : {&free, &spare})
-      for (auto& chain : *side) release(std::exchange(chain.head, nullptr));
+constinit thread_local ThreadCache cache{};
+
+// Nothing is kept after the thread's other objects have begun to die.
+struct Keeping {
+  Keeping() noexcept {
+    for (auto& chain : cache.free) chain.room = batch;
+  }
+  ~Keeping() {
+    for (auto& chain : cache.free) release(chain.head);
+    for (auto* block : cache.spare) release(block);
+    cache = {.free = {}, .spare = {}, .closed = true};
   }
 };
 
-thread_local ThreadCache cache;
+bool keeps_blocks() {
+  if (cache.closed) return false;
+  static thread_local const Keeping keeping;
+  return true;
+}
 
 constexpr std::size_t class_of(std::size_t size) { return (size - 1) / granularity; }
 
-Block* refill(std::size_t size_class) {
-  if (cache.closed) return nullptr;
-  auto& chain = cache.free[size_class];
-  auto& spare = cache.spare[size_class];
-  chain = spare.head ? std::exchange(spare, {}) : depot().take(size_class);
-  return chain.head;
+void* take(ThreadCache::Chain& chain) noexcept {
+  Block* const block = chain.head;
+  chain.head = block->next;
+  ++chain.room;
+  return block;
 }
 
-void make_room(std::size_t size_class) noexcept {
+void put(ThreadCache::Chain& chain, void* memory) noexcept {
+  chain.head = new (memory) Block{chain.head};
+  --chain.room;
+}
+
+[[gnu::noinline]] void* refill_and_take(std::size_t size_class) {
   auto& chain = cache.free[size_class];
-  auto& spare = cache.spare[size_class];
-  if (spare.head && !depot().put(size_class, spare)) release(spare.head);
-  spare = std::exchange(chain, {});
+  if (keeps_blocks()) {
+    auto& spare = cache.spare[size_class];
+    chain.head = spare ? std::exchange(spare, nullptr) : depot().take(size_class);
+    if (chain.head) chain.room = 0;
+  }
+  return chain.head ? take(chain) : ::operator new((size_class + 1) * granularity);
+}
+
+[[gnu::noinline]] void make_room_and_put(std::size_t size_class, void* memory) noexcept {
+  if (!keeps_blocks()) return ::operator delete(memory);
+  auto& chain = cache.free[size_class];
+  if (chain.room == 0) {
+    auto& spare = cache.spare[size_class];
+    if (spare && !depot().put(size_class, spare)) release(spare);
+    spare = std::exchange(chain.head, nullptr);
+    chain.room = batch;
+  }
+  put(chain, memory);
 }
 
 }  // namespace
@@ -116,20 +147,14 @@ void* allocate_block(std::size_t size) {
   const auto size_class = class_of(size);
   if (size_class >= classes) return ::operator new(size);
   auto& chain = cache.free[size_class];
-  Block* block = chain.head ? chain.head : refill(size_class);
-  if (!block) return ::operator new((size_class + 1) * granularity);
-  chain.head = block->next;
-  --chain.count;
-  return block;
+  return chain.head ? take(chain) : refill_and_take(size_class);
 }
 
 void free_block(void* memory, std::size_t size) noexcept {
   const auto size_class = class_of(size);
-  if (size_class >= classes || cache.closed) return ::operator delete(memory);
+  if (size_class >= classes) return ::operator delete(memory);
   auto& chain = cache.free[size_class];
-  if (chain.count == batch) make_room(size_class);
-  chain.head = new (memory) Block{chain.head};
-  ++chain.count;
+  chain.room > 0 ? put(chain, memory) : make_room_and_put(size_class, memory);
 }
 
 #endif

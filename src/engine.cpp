@@ -1,4 +1,5 @@
-// The way of a job: handed in, taken by a worker, ended. One file, for the compiler to see it whole.
+// The way of a job: handed in, taken by a worker, ended. One file, for the compiler to see it whole: the usual way
+// is inlined, and what is rare on it is not, or all would save the registers that only the rare uses.
 #include <mutex>
 #include <utility>
 
@@ -27,8 +28,8 @@ void Engine::throw_if_closed_locked() const {
                                            : " has ended"));
 }
 
-void Engine::enqueue_locked(TaskBase& job, Effects& effects) {
-  if (job.timeout_ != no_timeout) deadlines_.reserve(admission_.active() + admission_.queued() + 1);
+[[gnu::always_inline]] inline void Engine::enqueue_locked(TaskBase& job, Effects& effects) {
+  if (job.timeout_ != no_timeout) [[unlikely]] deadlines_.reserve(admission_.active() + admission_.queued() + 1);
   job.retain();
   queued_.push_back(job);
   admission_.enqueued();
@@ -120,6 +121,10 @@ std::size_t Engine::admit_locked() noexcept {
 bool Engine::start_allowed_locked() {
   if (!admission_.may_start()) return false;
   if (!rate_.limited()) return true;
+  return rate_allows_start_locked();
+}
+
+[[gnu::noinline]] bool Engine::rate_allows_start_locked() {
   const Time time = now();
   if (rate_.may_start(time)) return true;
   rate_wake_ = rate_.next_start(time);
@@ -127,11 +132,15 @@ bool Engine::start_allowed_locked() {
   return false;
 }
 
-// At most one wake is on its way; the worker that arrives sends for the next. So a crowd of jobs that
-// end at once is done by one worker, and a crowd that suspends gets all of them.
+// As a rule one wake is on its way, and the worker that arrives sends for the next: so a crowd of jobs that end at
+// once is done by one worker, and what comes in little by little by few. Where many have arrived in a row and
+// there are still jobs, each sends for two: a crowd that suspends has all its workers in few turns.
 void Engine::wake_worker_locked(Effects& effects) noexcept {
-  if (wake_pending_ || !service_ || !start_allowed_locked()) return;
-  wake_pending_ = true;
+  if (wakes_ == 0 && service_ && start_allowed_locked()) [[unlikely]] send_worker_locked(effects);
+}
+
+[[gnu::noinline]] void Engine::send_worker_locked(Effects& effects) noexcept {
+  ++wakes_;
   if (Worker* worker = idle_.pop_front()) {
     effects.resume = worker;
     effects.handler = std::exchange(worker->parked, nullptr);
@@ -143,8 +152,28 @@ void Engine::wake_worker_locked(Effects& effects) noexcept {
     effects.start->woken = true;
     ++workers_;
   } catch (...) {
-    wake_pending_ = false;
+    --wakes_;
     effects.start_failed = true;
+  }
+}
+
+void Engine::arrived_locked(Worker& worker, Effects& effects) noexcept {
+  constexpr std::size_t in_a_row = 256;
+  worker.woken = false;
+  arrivals_ = admission_.queued() > 0 ? arrivals_ + 1 : 0;
+  effects.crowd = arrivals_ >= in_a_row;
+}
+
+void Engine::send_for_two() noexcept {
+  for (int i = 0; i < 2; ++i) {
+    Effects effects;
+    {
+      std::lock_guard lock(mutex_);
+      const bool enough = wakes_ >= admission_.queued() || admission_.active() + wakes_ >= admission_.max_active();
+      if (enough || !service_ || !start_allowed_locked()) return;
+      send_worker_locked(effects);
+    }
+    effects.carry_out(*this);
   }
 }
 
@@ -155,7 +184,6 @@ void Engine::fail_stranded() noexcept {
   {
     std::lock_guard lock(mutex_);
     if (workers_ > 0) return;
-    wake_pending_ = false;
     auto stranded = queued_.take_all();
     while (auto* job = stranded.pop_front()) {
       end_unstarted_locked(*job, TaskState::failed, std::make_exception_ptr(std::bad_alloc()), effects);
@@ -184,7 +212,7 @@ Worker& Engine::new_worker_locked(bool is_body) {
   return worker;
 }
 
-TaskBase* Engine::start_next_locked(Worker& worker, Effects& effects) {
+[[gnu::always_inline]] inline TaskBase* Engine::start_next_locked(Worker& worker, Effects& effects) {
   if (worker.is_body || !start_allowed_locked()) return nullptr;
   TaskBase& job = *queued_.pop_front();
   begin_locked(job, worker);
@@ -198,13 +226,17 @@ void Engine::begin_locked(TaskBase& job, Worker& worker) {
   job.worker_ = &worker;
   worker.job = &job;
   if (!busy_.linked(worker)) busy_.push_back(worker);
-  if (rate_.limited()) rate_.started(now());
-  if (job.timeout_ != no_timeout) {
-    const Time deadline = deadline_in(job.timeout_, now());
-    deadlines_.add(job, deadline);
-    want_timer_locked(deadline);
-  }
+  if (rate_.limited()) [[unlikely]] rate_.started(now());
+  if (job.timeout_ != no_timeout) [[unlikely]] begin_deadline_locked(job);
 }
+
+[[gnu::noinline]] void Engine::begin_deadline_locked(TaskBase& job) {
+  const Time deadline = deadline_in(job.timeout_, now());
+  deadlines_.add(job, deadline);
+  want_timer_locked(deadline);
+}
+
+[[gnu::noinline]] void Engine::end_deadline_locked(TaskBase& job) noexcept { deadlines_.remove(job); }
 
 TaskBase* Engine::advance(Worker& worker) noexcept {
   if (worker.given) return std::exchange(worker.given, nullptr);
@@ -216,11 +248,13 @@ TaskBase* Engine::advance(Worker& worker) noexcept {
   TaskBase* next = nullptr;
   {
     std::lock_guard lock(mutex_);
-    if (worker.woken) worker.woken = wake_pending_ = false;
+    const bool arrives = worker.woken;
+    if (arrives) [[unlikely]] --wakes_;
     if (ended) finish_locked(worker, *ended, aborted, effects);
-    if (ended && worker.interruption) std::swap(effects.unused, worker.interruption);
+    if (ended && worker.interruption) end_interruption_locked(worker, effects);
     // Perhaps still on the stack of whoever started it: no other job is to run there.
     if (!ended || !ended->started_here) next = start_next_locked(worker, effects);
+    if (arrives) [[unlikely]] arrived_locked(worker, effects);
     if (ended && !next) busy_.remove(worker);
     after_change_locked(effects);
   }
@@ -269,7 +303,7 @@ void Engine::worker_gone(Worker& worker) noexcept {
   bool recyclable = false;
   {
     std::lock_guard lock(mutex_);
-    if (worker.woken) worker.woken = wake_pending_ = false;
+    if (worker.woken) --wakes_;
     if (job) {
       // Before its start there is no other cause, while the context lives, than memory.
       const bool failed = service_ && !worker.started && !worker.discarded;
@@ -277,6 +311,7 @@ void Engine::worker_gone(Worker& worker) noexcept {
       job->error_ = failed ? std::make_exception_ptr(std::bad_alloc()) : make_cancelled();
       finish_locked(worker, *job, !failed, effects);
       busy_.remove(worker);
+      end_interruption_locked(worker, effects);
     }
     if (!worker.is_body) --workers_;
     worker.gone = true;
@@ -293,7 +328,6 @@ void Engine::worker_gone(Worker& worker) noexcept {
 }
 
 void Engine::recycle(Worker& worker) noexcept {
-  worker.interruption = nullptr;
   ContextService* service = nullptr;
   {
     std::lock_guard lock(mutex_);
@@ -316,26 +350,31 @@ void Engine::recycle(Worker& worker) noexcept {
 // ---- the end of a job
 
 void Engine::settle_locked(TaskBase& job, TaskState state, Effects& effects) noexcept {
-  if (job.heap_index != no_deadline) deadlines_.remove(job);
-  if (!job.is_body) ++(state == TaskState::succeeded ? succeeded_ : state == TaskState::failed ? failed_ : cancelled_);
+  if (job.heap_index != no_deadline) [[unlikely]] end_deadline_locked(job);
+  auto& count = state == TaskState::succeeded ? succeeded_ : state == TaskState::failed ? failed_ : cancelled_;
+  if (!job.is_body) [[likely]] ++count;
   job.state_.store(state, std::memory_order_release);
-  effects.waiters.append(job.waiters_.take_all());
+  if (!job.waiters_.empty()) [[unlikely]] effects.waiters.append(job.waiters_.take_all());
 }
 
 // The worker stays among the busy ones: as a rule its next job begins at once.
-void Engine::finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects& effects) {
-  if (due_.linked(worker)) due_.remove(worker);
+[[gnu::always_inline]] inline void Engine::finish_locked(Worker& worker, TaskBase& job, bool aborted,
+                                                         Effects& effects) {
+  if (due_.linked(worker)) [[unlikely]] due_.remove(worker);
   worker.job = nullptr;
   job.worker_ = nullptr;
-  if (job.is_body && job.error_is_owned)
-    --pumps_;
-  else if (job.is_body)
-    body_running_ = false;
-  else
-    admission_.finished(), ++executed_;
-  TaskState state = !job.error_ ? TaskState::succeeded
-                    : aborted   ? TaskState::cancelled
-                                : TaskState::failed;
+  if (!job.is_body) [[likely]] admission_.finished(), ++executed_;
+  else if (job.error_is_owned) --pumps_;
+  else body_running_ = false;
+  if (job.error_) return finish_failed_locked(worker, job, aborted, effects);
+  settle_locked(job, TaskState::succeeded, effects);
+  if (!first_success_ || winner_ != 0) return;
+  winner_ = job.id();
+  stop_locked(effects);
+}
+
+[[gnu::noinline]] void Engine::finish_failed_locked(Worker& worker, TaskBase& job, bool aborted, Effects& effects) {
+  TaskState state = aborted ? TaskState::cancelled : TaskState::failed;
   if (state == TaskState::cancelled && job.cancel_reason == CancelReason::interruption) {
     std::swap(job.error_, worker.interruption);
     state = TaskState::failed;
@@ -343,10 +382,7 @@ void Engine::finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects&
   if (state == TaskState::cancelled && job.cancel_reason == CancelReason::deadline)
     job.error_ = timeout_error(job, job.timeout_);
   settle_locked(job, state, effects);
-  if (state != TaskState::succeeded) return apply_policy_locked(job, state, effects);
-  if (!first_success_ || winner_ != 0) return;
-  winner_ = job.id();
-  stop_locked(effects);
+  apply_policy_locked(job, state, effects);
 }
 
 // The error is recorded first and the siblings cancelled second, or it would not be the first.
@@ -380,7 +416,10 @@ void Engine::record_locked(TaskBase& job) {
 
 void Engine::after_change_locked(Effects& effects) noexcept {
   if (admission_.may_admit() || (admission_.waiting() > 0 && phase_ != Phase::open)) effects.admits = true;
-  if (!jobs_idle_locked()) return;
+  if (jobs_idle_locked()) [[unlikely]] jobs_became_idle_locked(effects);
+}
+
+[[gnu::noinline]] void Engine::jobs_became_idle_locked(Effects& effects) noexcept {
   retire_if_idle_locked();
   effects.waiters.append(joiners_.take_all());
   if (scope_over_locked()) effects.waiters.append(scope_end_.take_all());
@@ -432,6 +471,7 @@ void Engine::send_home(IntrusiveList<Worker, &Worker::link>& idle) noexcept {
 
 void Engine::Effects::carry_out_all(Engine& engine) noexcept {
   if (resume || start || start_failed) send_for_worker(engine);
+  if (crowd) engine.send_for_two();
   if (admits) engine.admit();
   waiters.complete();
   if (cancels) engine.deliver_cancels();

@@ -144,12 +144,16 @@ void Engine::interrupt(TaskBase& job, std::exception_ptr error) {
       apply_policy_locked(job, TaskState::failed, effects);
       after_change_locked(effects);
     } else if (job.worker_) {
-      job.cancel_reason.store(CancelReason::none, std::memory_order_relaxed);
-      request_cancel_locked(job, CancelReason::interruption, effects);
-      std::swap(job.worker_->interruption, error);
+      interrupt_locked(job, error, effects);
     }
   }
   effects.carry_out(*this);
+}
+
+void Engine::interrupt_locked(TaskBase& running, std::exception_ptr& error, Effects& effects) noexcept {
+  running.cancel_reason.store(CancelReason::none, std::memory_order_relaxed);
+  request_cancel_locked(running, CancelReason::interruption, effects);
+  std::swap(running.worker_->interruption, error);
 }
 
 bool Engine::interruption_is_over_locked(const TaskBase& job) const noexcept {
@@ -163,8 +167,14 @@ std::exception_ptr Engine::take_interruption(TaskBase& job) noexcept {
   if (job.cancel_reason.load(std::memory_order_relaxed) != CancelReason::interruption) return nullptr;
   job.cancel_reason.store(CancelReason::none, std::memory_order_relaxed);
   job.cancel_requested.store(false, std::memory_order_relaxed);
-  told.append(job.waiters_.take_all());
+  told.append(interrupters_.take_all());
   return std::exchange(job.worker_->interruption, nullptr);
+}
+
+// Its job has ended without having it raised, or with it.
+void Engine::end_interruption_locked(Worker& worker, Effects& effects) noexcept {
+  std::swap(effects.unused, worker.interruption);
+  effects.waiters.append(interrupters_.take_all());
 }
 
 std::exception_ptr take_interruption() noexcept {

@@ -17,13 +17,14 @@ struct Engine::Effects {
   Worker* resume = nullptr;
   QueueNode* handler = nullptr;  // of `resume`
   std::exception_ptr unused;     // an interruption that came to nothing: destroyed without the lock
+  bool crowd = false;            // workers have arrived in a row, and there are jobs
   bool admits = false;
   bool cancels = false;
   bool start_failed = false;
 
   // Most often there is nothing to do; a call for that would be a hundredth of a job's cost.
   [[gnu::always_inline]] void carry_out(Engine& engine) noexcept {
-    if (resume || start || admits || cancels || start_failed || !settled.empty()) carry_out_all(engine);
+    if (resume || start || crowd || admits || cancels || start_failed || !settled.empty()) carry_out_all(engine);
     waiters.complete();
   }
   void carry_out_all(Engine& engine) noexcept;

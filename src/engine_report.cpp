@@ -59,19 +59,21 @@ Engine::BlockedJob::BlockedJob(Engine& engine, Condition over, const TaskBase* j
     ++engine.blocked_count_;
   }
   if (const auto error = engine.break_deadlock(this)) {
-    unlink();
+    end();
     std::rethrow_exception(error);
   }
 }
 
-Engine::BlockedJob::~BlockedJob() {
-  if (job_) unlink();
-}
+Engine::BlockedJob::~BlockedJob() { end(); }
 
-void Engine::BlockedJob::unlink() noexcept {
-  std::lock_guard lock(engine_.mutex_);
-  engine_.blocked_.remove(*this);
-  --engine_.blocked_count_;
+void Engine::BlockedJob::end() noexcept {
+  if (!job_) return;
+  {
+    std::lock_guard lock(engine_.mutex_);
+    engine_.blocked_.remove(*this);
+    --engine_.blocked_count_;
+  }
+  job_ = {};
 }
 
 // The last wait that may fail of those that can never end; null: they can. Looks closer only when there are as
@@ -105,22 +107,26 @@ std::exception_ptr Engine::deadlock_error(const BlockedJob& wait) const noexcept
   }
 }
 
-// Gives the error if it is for the wait that begins now, and else raises it where it is waited.
+// Gives the error if it is for the wait that begins now, and else raises it where it is waited. The locks of an
+// engine and of one made in a job of it are taken in this order only.
 std::exception_ptr Engine::break_deadlock(BlockedJob* begun) noexcept {
   Ref<TaskBase> waiter;
-  std::exception_ptr error;
+  Effects effects;
   {
     std::lock_guard lock(mutex_);
     BlockedJob* const wait = deadlocked_locked();
     if (!wait) return nullptr;
-    error = deadlock_error(*wait);
+    auto error = deadlock_error(*wait);
     if (wait == begun) return error;
     waiter = wait->waiter_;
+    Engine& its = waiter->engine();
+    std::unique_lock<OptionalMutex> inner;
+    if (&its != this) inner = std::unique_lock(its.mutex_);
+    if (!waiter->worker_ || waiter->cancel_requested) return nullptr;  // its wait ends with that
+    wait->failed_ = true;
+    its.interrupt_locked(*waiter, error, effects);
   }
-  try {
-    waiter->engine().interrupt(*waiter, error);
-  } catch (...) {  // it is being cancelled, and its wait ends with that
-  }
+  effects.carry_out(waiter->engine());
   return nullptr;
 }
 

@@ -7,24 +7,29 @@
 
 namespace coroexec::detail {
 
+// Not inlined, as in engine.cpp: neither is the usual way.
+[[gnu::noinline]] void TaskBase::refuse_timeout(std::string_view name) const {
+  throw_error(errc::invalid_argument, label() + (name.empty() ? "" : " '" + std::string(name) + "'") + " of " +
+                                          engine_->label() + ": timeout must not be negative");
+}
+
+[[gnu::noinline]] void TaskBase::keep_name(std::string_view name) {
+  const std::size_t size = name.size();
+  name_ = static_cast<char*>(allocate_block(sizeof(std::size_t) + size));
+  std::memcpy(name_, &size, sizeof size);
+  std::memcpy(name_ + sizeof size, name.data(), size);
+}
+
 TaskBase::TaskBase(Engine& engine, const TaskOptions& options)
     : references_(engine.threads()), engine_(&engine), id_(engine.next_id()), timeout_(options.timeout),
       context(inherited_cell()) {
-  if (timeout_ < std::chrono::nanoseconds::zero())
-    throw_error(errc::invalid_argument,
-                label() + (options.name.empty() ? "" : " '" + std::string(options.name) + "'") + " of " +
-                    engine.label() + ": timeout must not be negative");
-  if (!options.name.empty()) {
-    const std::size_t size = options.name.size();
-    name_ = static_cast<char*>(allocate_block(sizeof(std::size_t) + size));
-    std::memcpy(name_, &size, sizeof size);
-    std::memcpy(name_ + sizeof size, options.name.data(), size);
-  }
+  if (timeout_ < std::chrono::nanoseconds::zero()) refuse_timeout(options.name);
+  if (!options.name.empty()) keep_name(options.name);
   engine.retain();
 }
 
 TaskBase::~TaskBase() {
-  if (name_) free_block(name_, sizeof(std::size_t) + name().size());
+  if (name_) [[unlikely]] free_block(name_, sizeof(std::size_t) + name().size());
   engine_->release();
 }
 

@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "coro_test.hpp"
+#include "coroexec/aio_pool.hpp"
 #include "coroexec/coroutine_executor.hpp"
 #include "coroexec/this_task.hpp"
+#include "coroexec/wait.hpp"
 #include "event.hpp"
 #include "test_objects.hpp"
 
@@ -175,6 +177,45 @@ CORO_TEST_EVERYWHERE(Deadlock, the_only_worker_waits_for_a_queued_job) {
   EXPECT_EQ(queued.result(), 7) << "it runs once the other has ended";
 }
 
+// CE-28: nor for several at once.
+CORO_TEST_EVERYWHERE(Deadlock, the_only_worker_waits_for_queued_jobs) {
+  std::exception_ptr for_all, one_by_one, in_time;
+  const auto job = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    std::vector<Task<int>> tasks;
+    for (int i = 0; i < 2; ++i) tasks.push_back(executor.submit_nowait(seven));
+    for_all = co_await error_of(wait(tasks));
+    in_time = co_await error_of(wait(tasks, {.timeout = milliseconds(1)}));
+    auto outcomes = iterwait(tasks);
+    one_by_one = co_await error_of(outcomes.next());
+  };
+  co_await with_executor(options({.max_workers = 1}), [&](CoroutineExecutor& executor) -> awaitable<void> {
+    co_await executor.submit(job, std::ref(executor));
+  });
+  EXPECT_TRUE(is_error(for_all, errc::would_deadlock, "waits for the tasks it was given, but all 1 slots"));
+  EXPECT_EQ(in_time, nullptr);
+  EXPECT_TRUE(is_error(one_by_one, errc::would_deadlock));
+}
+
+CORO_TEST_EVERYWHERE(Deadlock, waiting_for_the_first_of_several_jobs_is_none) {
+  Event go(home);
+  std::size_t done = 0;
+  const auto works = [&]() -> awaitable<int> {
+    co_await go.wait();
+    co_return 7;
+  };
+  const auto job = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    std::vector<Task<int>> tasks{executor.submit_nowait(works), executor.submit_nowait(works)};
+    go.set();
+    done = (co_await wait(tasks, {.return_when = ReturnWhen::first_completed})).done.size();
+    auto outcomes = iterwait(tasks);
+    while (co_await outcomes.next()) ++done;
+  };
+  co_await with_executor(options({.max_workers = 2}), [&](CoroutineExecutor& executor) -> awaitable<void> {
+    co_await executor.submit(job, std::ref(executor));
+  });
+  EXPECT_GE(done, 3u);
+}
+
 // CE-28: that somebody else has just been given room is no help to a job that waits for another job.
 CORO_TEST(Deadlock, the_only_worker_waits_for_a_queued_job_while_the_body_is_let_in) {
   Task<int> queued;
@@ -251,6 +292,27 @@ CORO_TEST_EVERYWHERE(Deadlock, a_stream_waits_for_jobs_that_wait_for_its_slot) {
     co_await executor.submit(outer, std::ref(executor));
   });
   EXPECT_TRUE(is_error(refused, errc::would_deadlock));
+}
+
+// CE-28: the same for a pool's map that was cancelled.
+CORO_TEST_EVERYWHERE(Deadlock, a_cancelled_map_waits_for_a_job_that_waits_for_its_slot) {
+  AioPool pool(home, {.size = 2, .threading = options().threading});
+  Event inside(home), go(home);
+  std::exception_ptr refused;
+  const auto shielded = [&]() -> awaitable<void> {
+    inside.set();
+    co_await go.wait();
+    refused = co_await error_of(pool.exec(seven));
+  };
+  const auto element = [&](int) -> awaitable<void> { co_await shield(shielded()); };
+  const auto maps = [&]() -> awaitable<void> { co_await pool.map(element, std::views::iota(0, 1)); };
+  const auto task = pool.spawn_n(maps);
+  co_await inside.wait();
+  task.cancel();
+  go.set();
+  co_await task.wait();
+  EXPECT_TRUE(is_error(refused, errc::would_deadlock));
+  co_await pool.join();
 }
 
 // CE-28

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/bind_executor.hpp>
+
 #include <stdexcept>
 #include <string>
 
@@ -81,6 +83,28 @@ CORO_TEST_EVERYWHERE(Interrupt, is_raised_once_by_each_of_the_librarys_waits) {
   EXPECT_TRUE(is_a<Changed>(
       co_await raised_in(options(), with_executor(options(), body), [&] { return s.waiting == 2; })));
   EXPECT_EQ(s.cleaned_up, 2);
+}
+
+// Who waits for the task by a handler is told of its end alone.
+CORO_TEST(Interrupt, that_is_caught_is_not_the_end_of_the_task) {
+  Event go(home);
+  Stubborn s(home);
+  bool told = false, caught = false;
+  const auto job = [&]() -> awaitable<void> {
+    caught = is_a<Changed>(co_await error_of(gather(s())));
+    co_await go.wait();
+  };
+  CoroutineExecutor executor(home, options());
+  const auto task = executor.submit_nowait(job);
+  task.async_wait(asio::bind_executor(home, [&](boost::system::error_code) { told = true; }));
+  co_await until([&] { return s.waiting == 1; });
+  co_await task_interrupt(task, Changed("changed"));
+  co_await until([&] { return caught; });
+  for (int i = 0; i < 10; ++i) co_await this_task::yield();
+  EXPECT_FALSE(told);
+  go.set();
+  co_await executor.join();
+  co_await until([&] { return told; });
 }
 
 // At an Asio operation it is a cancel; the task's error is the exception all the same.

@@ -1,6 +1,10 @@
 // Version, symbol visibility and the two namespace aliases every other header uses.
 #pragma once
 
+#if __cplusplus < 202002L && !defined(_MSC_VER)
+#error "coroexec needs C++20: compile with -std=c++20 or newer"
+#endif
+
 #include <boost/version.hpp>
 
 #if BOOST_VERSION < 108100

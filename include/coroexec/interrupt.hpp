@@ -43,7 +43,7 @@ asio::awaitable<void, Ex> interrupt_and_wait(Ref<TaskBase> job, std::exception_p
   auto& engine = job->engine();
   engine.interrupt(*job, std::move(error));
   const auto over = [&] { return engine.interruption_is_over_locked(*job); };
-  co_await wait_or_throw<Ex>(engine.waiters_of(*job), engine.mutex(), Condition(over));
+  co_await wait_or_throw<Ex>(engine.interrupters(), engine.mutex(), Condition(over));
 }
 
 }  // namespace detail

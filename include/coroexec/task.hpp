@@ -28,6 +28,7 @@ asio::awaitable<void, Ex> wait_for_job(Ref<TaskBase> job) {
     throw_error(errc::would_deadlock, job->label() + " of " + engine.label() + " waits for itself");
   Engine::BlockedJob blocked(engine, job->is_done(), job.get());
   co_await wait_or_throw<Ex>(engine.waiters_of(*job), engine.mutex(), job->is_done());
+  if (blocked.came_late()) co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
 }
 
 }  // namespace detail

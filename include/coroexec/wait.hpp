@@ -47,12 +47,35 @@ class TaskWatch {
   bool due_locked(ReturnWhen when) const { return batch_due(when, ready.size(), running, failed); }
   bool over_locked() const { return ready.empty() && running == 0; }
 
+  // The same as the tasks are by now, told or not.
+  bool will_be_due(ReturnWhen when) const {
+    std::size_t done = 0, done_badly = 0;
+    for (auto& task : tasks) {
+      done += task.done();
+      done_badly += task.done() && task.exception();
+    }
+    return batch_due(when, done - taken, tasks.size() - done, done_badly > taken_badly);
+  }
+
+  // Of a task that may need the slot which the caller's own job holds; null if none does.
+  Engine* engine_of_caller() const {
+    Engine* last = nullptr;
+    for (auto& task : tasks) {
+      Engine* const engine = &TaskAccess::job(task)->engine();
+      if (engine == last) continue;
+      if (engine->own_job_of_caller()) return engine;
+      last = engine;
+    }
+    return nullptr;
+  }
+
   std::vector<BasicTask<T, Ex>> tasks;
   OptionalMutex mutex{true};  // the tasks may be of several contexts
   WaitList readers;
   std::deque<std::size_t> ready;
   std::size_t running = 0;
   bool failed = false;
+  std::size_t taken = 0, taken_badly = 0;  // by the caller alone
 
  private:
   void completed(std::size_t index) {
@@ -65,6 +88,18 @@ class TaskWatch {
   }
 };
 
+// Until a batch is due, or the alarm rings if there is one.
+template <class T, class Ex, class Due>
+asio::awaitable<void, Ex> wait_for_batch(TaskWatch<T, Ex>& watch, ReturnWhen when, bool timed, const Due& due) {
+  const auto over = [&] { return timed || watch.will_be_due(when); };
+  std::optional<Engine::BlockedJob> blocked;
+  if (Engine* const engine = watch.engine_of_caller())
+    blocked.emplace(*engine, Condition(over), nullptr, "the tasks it was given");
+  co_await wait_or_throw<Ex>(watch.readers, watch.mutex, Condition(due));
+  if (blocked && blocked->came_late())
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+}
+
 template <class T, class Ex>
 asio::awaitable<WaitResult<T, Ex>, Ex> wait_for_tasks(std::vector<BasicTask<T, Ex>> tasks,
                                                       WaitOptions options) {
@@ -72,7 +107,7 @@ asio::awaitable<WaitResult<T, Ex>, Ex> wait_for_tasks(std::vector<BasicTask<T, E
   auto watch = TaskWatch<T, Ex>::make(tasks, executor);
   Alarm<Ex> alarm(executor, watch->mutex, watch->readers, watch, deadline_in(options.timeout));
   const auto due = [&] { return alarm.rung() || watch->due_locked(options.return_when); };
-  co_await wait_or_throw<Ex>(watch->readers, watch->mutex, detail::Condition(due));
+  co_await wait_for_batch(*watch, options.return_when, options.timeout != no_timeout, due);
   WaitResult<T, Ex> result;
   for (auto& task : tasks) (task.done() ? result.done : result.pending).push_back(task);
   co_return result;
@@ -96,7 +131,7 @@ class TaskBatches final : public Stream<std::vector<Outcome<T>>, Ex> {
     auto& watch = *watch_;
     Alarm<Ex> alarm(executor, watch.mutex, watch.readers, watch_, deadline_in(timeout_));
     const auto due = [&] { return watch.over_locked() || alarm.rung() || watch.due_locked(when_); };
-    co_await wait_or_throw<Ex>(watch.readers, watch.mutex, Condition(due));
+    co_await wait_for_batch(watch, when_, timeout_ != no_timeout, due);
     std::deque<std::size_t> ready;
     {
       std::lock_guard lock(watch.mutex);
@@ -105,7 +140,11 @@ class TaskBatches final : public Stream<std::vector<Outcome<T>>, Ex> {
       watch.failed = false;
     }
     Batch batch;
-    for (const auto index : ready) batch.push_back(TaskAccess::outcome(watch.tasks[index]));
+    for (const auto index : ready) {
+      batch.push_back(TaskAccess::outcome(watch.tasks[index]));
+      ++watch.taken;
+      watch.taken_badly += !batch.back();
+    }
     co_return std::optional<Batch>(std::move(batch));
   }
 

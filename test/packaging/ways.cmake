@@ -21,6 +21,16 @@ function(expect text pattern)
   endif()
 endfunction()
 
+# fails("sentence" command...): it does not work, and says why in this sentence, however its lines are broken.
+function(fails sentence)
+  execute_process(COMMAND ${ARGN} COMMAND_ECHO STDOUT RESULT_VARIABLE status OUTPUT_VARIABLE text ERROR_VARIABLE text)
+  if(status EQUAL 0)
+    message(FATAL_ERROR "it works")
+  endif()
+  string(REGEX REPLACE "[ \n]+" " " text "${text}")
+  expect("${text}" "${sentence}")
+endfunction()
+
 # The program that was built says that it works, and it was compiled with the headers of this version.
 function(try_program)
   read(text ${ARGN})
@@ -36,12 +46,31 @@ function(configure from to prefix)
   run(${CMAKE_COMMAND} -S ${from} -B ${to} ${configure_options} ${ARGN})
 endfunction()
 
-# Installs what was built, then moves it: no path in it may be one of the build's or the installation's.
+# Installs what was built, then moves it: no path in it may be one of the build's or the installation's. Of Boost it
+# asks for the headers only.
 function(install_and_move from)
   foreach(component coroexec-lib coroexec-dev)
     run(${CMAKE_COMMAND} --install ${from} --prefix ${folder}/first --component ${component})
   endforeach()
   file(RENAME ${folder}/first ${folder}/prefix)
+
+  file(GLOB_RECURSE files ${folder}/prefix/*.cmake ${folder}/prefix/*.pc)
+  foreach(file IN LISTS files)
+    file(READ ${file} text)
+    foreach(path ${source} ${from} ${folder})
+      string(FIND "${text}" ${path} at)
+      if(NOT at EQUAL -1)
+        message(FATAL_ERROR "${file} names ${path}")
+      endif()
+    endforeach()
+  endforeach()
+  file(READ ${folder}/prefix/${libdir}/cmake/coroexec/coroexec-targets.cmake text)
+  expect("${text}" "INTERFACE_LINK_LIBRARIES \"Boost::headers;Threads::Threads\"")
+  file(READ ${folder}/prefix/${libdir}/pkgconfig/coroexec.pc text)
+  if(text MATCHES "Requires")
+    message(FATAL_ERROR "coroexec.pc asks for others: ${text}")
+  endif()
+  run(${CMAKE_COMMAND} -E compare_files ${source}/LICENSE ${folder}/prefix/share/licenses/coroexec/LICENSE)
 endfunction()
 
 function(by_find_package prefix)
@@ -96,7 +125,7 @@ if(WAY STREQUAL install_static)
 
 elseif(WAY STREQUAL install_shared)
   configure(${source} ${folder}/build "" -DBUILD_SHARED_LIBS=ON -DCMAKE_INSTALL_LIBDIR=${libdir}
-    -DCOROEXEC_BUILD_TESTS=OFF -DCOROEXEC_BUILD_EXAMPLES=OFF -DCOROEXEC_BUILD_BENCH=OFF)
+    -DCOROEXEC_BUILD_TESTS=OFF -DCOROEXEC_BUILD_EXAMPLES=OFF -DCOROEXEC_BUILD_BENCH=OFF -DCOROEXEC_BUILD_DOCS=OFF)
   run(${CMAKE_COMMAND} --build ${folder}/build --parallel 2)
   install_and_move(${folder}/build)
 
@@ -124,16 +153,55 @@ elseif(WAY STREQUAL debian)
     run(${folder}/root/usr/bin/coroexec-fetch --help)
   endif()
 
+elseif(WAY STREQUAL wrong_environment)
+  set(prefix ${scratch}/install_static/prefix)
+  file(WRITE ${folder}/old/include/boost/version.hpp
+    "#define BOOST_VERSION 107400\n#define BOOST_LIB_VERSION \"1_74\"\n")
+  set(with_old_boost -DBOOST_ROOT=${folder}/old -DBoost_NO_BOOST_CMAKE=ON -DBoost_NO_SYSTEM_PATHS=ON)
+  set(no_boost "coroexec needs the headers of Boost 1.81 or newer and found none: ")
+  fails("${no_boost}run tools/install-deps.sh, or say where they are"
+    ${CMAKE_COMMAND} -S ${source} -B ${folder}/source ${configure_options} ${with_old_boost})
+  fails("${no_boost}say where they are by BOOST_ROOT"
+    ${CMAKE_COMMAND} -S ${test_package} -B ${folder}/package ${configure_options} ${with_old_boost}
+    -DCMAKE_PREFIX_PATH=${prefix})
+  fails("The tests need GoogleTest and found none: run tools/install-deps.sh, or leave them out"
+    ${CMAKE_COMMAND} -S ${source} -B ${folder}/without_gtest ${configure_options} -DCMAKE_DISABLE_FIND_PACKAGE_GTest=ON)
+
+  # No CMake is asked when the flags are pkg-config's.
+  set(compile ${compiler} -fsyntax-only -I${prefix}/include)
+  fails("coroexec needs Boost 1.81 or newer"
+    ${compile} -std=c++20 -I${folder}/old/include ${test_package}/test_package.cpp)
+  fails("coroexec needs C\\+\\+20: compile with -std=c\\+\\+20" ${compile} -std=c++17 ${test_package}/test_package.cpp)
+
 elseif(WAY STREQUAL abi)
   run(${python} ${source}/tools/abi.py ${scratch}/install_shared/prefix/${libdir}/libcoroexec.so)
 
 elseif(WAY STREQUAL recipes)
-  # Conan and vcpkg are not to be had everywhere: here it is only seen that their files are whole and of this version.
+  # Conan and vcpkg are not to be had everywhere: here it is only seen that their files are whole and of this version, that
+  # they switch off all that is not the library, and that what Conan takes along of the source is enough to configure it.
   file(READ ${source}/packaging/vcpkg/coroexec/vcpkg.json port)
   string(JSON port_version GET "${port}" version)
   expect("${port_version}" "^${version}$")
   file(COPY ${source}/conanfile.py ${test_package} DESTINATION ${folder})
   run(${python} -m py_compile ${folder}/conanfile.py ${folder}/test_package/conanfile.py)
+
+  file(READ ${source}/CMakeLists.txt project)
+  file(READ ${source}/conanfile.py recipe)
+  file(READ ${source}/packaging/vcpkg/coroexec/portfile.cmake port)
+  string(REGEX MATCHALL "COROEXEC_BUILD_[A-Z]+" options "${project}")
+  list(REMOVE_DUPLICATES options)
+  foreach(option IN LISTS options)
+    expect("${recipe}" "\"${option}\"] = False")
+    expect("${port}" "-D${option}=OFF")
+  endforeach()
+  list(TRANSFORM options REPLACE "(.+)" "-D\\1=OFF")
+
+  string(REGEX MATCH "exports_sources = ([^\n]+)" exported "${recipe}")
+  string(REGEX MATCHALL "[A-Za-z.]+" exported "${CMAKE_MATCH_1}")
+  foreach(item IN LISTS exported)
+    file(COPY ${source}/${item} DESTINATION ${folder}/exported)
+  endforeach()
+  configure(${folder}/exported ${folder}/build "" ${options})
 
 else()
   message(FATAL_ERROR "no such way: ${WAY}")

@@ -166,16 +166,20 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
     BlockedJob(Engine& engine, Condition over, const TaskBase* job, std::string_view what = {});
     ~BlockedJob();
     BlockedJob(const BlockedJob&) = delete;
+    void end() noexcept;
+    // After a wait that has ended well: true if its error came too late and has been taken back, and
+    // reset_cancellation_state() must follow.
+    bool came_late() noexcept { return end(), failed_ && detail::take_interruption(); }
 
    private:
     friend class Engine;
-    void unlink() noexcept;
     Engine& engine_;
     Ref<TaskBase> job_;     // of this engine
     Ref<TaskBase> waiter_;  // in which the wait is: this job, or one of a scope in it
     Condition over_;
     const TaskBase* awaited_;
     std::string_view what_;
+    bool failed_ = false;  // it has been chosen
     ListLinks<BlockedJob> link_;
   };
   // To be asked when a wait that was as good as over may no longer be.
@@ -186,6 +190,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   OptionalMutex& mutex() const noexcept { return mutex_; }
   bool threads() const noexcept { return mutex_.threads(); }
   WaitList& waiters_of(TaskBase& job) noexcept { return job.waiters_; }
+  WaitList& interrupters() noexcept { return interrupters_; }
   WaitList& joiners() noexcept { return joiners_; }
   WaitList& scope_end() noexcept { return scope_end_; }
   bool jobs_idle_locked() const noexcept { return admission_.idle() && letting_go_ == 0; }
@@ -250,18 +255,25 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   struct Effects;
 
   void throw_if_closed_locked() const;
-  void enqueue_locked(TaskBase& job, Effects& effects);
+  inline void enqueue_locked(TaskBase& job, Effects& effects);
   void wake_worker_locked(Effects& effects) noexcept;
+  void send_worker_locked(Effects& effects) noexcept;
+  void arrived_locked(Worker& worker, Effects& effects) noexcept;
+  void send_for_two() noexcept;
   void fail_stranded() noexcept;
   bool start_allowed_locked();
-  TaskBase* start_next_locked(Worker& worker, Effects& effects);
+  bool rate_allows_start_locked();
+  inline TaskBase* start_next_locked(Worker& worker, Effects& effects);
   void begin_locked(TaskBase& job, Worker& worker);
+  void begin_deadline_locked(TaskBase& job);
+  void end_deadline_locked(TaskBase& job) noexcept;
   struct StartHere;
   StartHere begin_here(TaskBase& job);
   Worker& worker_for_start_here_locked();
   void count_job(Worker& worker);
   void uncount_job(Worker& worker) noexcept;
-  void finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects& effects);
+  inline void finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects& effects);
+  void finish_failed_locked(Worker& worker, TaskBase& job, bool aborted, Effects& effects);
   void settle_locked(TaskBase& job, TaskState state, Effects& effects) noexcept;
   void apply_policy_locked(TaskBase& job, TaskState state, Effects& effects);
   void record_locked(TaskBase& job);
@@ -270,6 +282,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   void cancel_queued_locked(TaskBase& job, CancelReason reason, const std::exception_ptr& error,
                             Effects& effects) noexcept;
   void end_unstarted_locked(TaskBase& job, TaskState state, std::exception_ptr error, Effects& effects) noexcept;
+  void end_interruption_locked(Worker& worker, Effects& effects) noexcept;
   void let_go(Effects& effects) noexcept;
   void cancel_all_queued_locked(CancelReason reason, Effects& effects) noexcept;
   void cancel_everything_locked(CancelReason reason, Effects& effects) noexcept;
@@ -281,8 +294,10 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   std::exception_ptr break_deadlock(BlockedJob* begun) noexcept;
   template <class F>
   void for_each_running_locked(F f) const;
+  void interrupt_locked(TaskBase& running, std::exception_ptr& error, Effects& effects) noexcept;
   bool request_cancel_locked(TaskBase& job, CancelReason reason, Effects& effects) noexcept;
   void after_change_locked(Effects& effects) noexcept;
+  void jobs_became_idle_locked(Effects& effects) noexcept;
   void retire_if_idle_locked() noexcept;
   void detach_if_over() noexcept;
   void ring() noexcept override;
@@ -307,7 +322,8 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   IntrusiveList<Worker, &Worker::link> idle_;
   IntrusiveList<Worker, &Worker::link> busy_;
   std::size_t workers_ = 0;
-  bool wake_pending_ = false;   // one worker has been woken and has not looked at the queue yet
+  std::size_t wakes_ = 0;       // workers that have been sent for and have not looked at the queue yet
+  std::size_t arrivals_ = 0;    // in a row, that left jobs in the queue
   std::size_t letting_go_ = 0;  // jobs that ended in the queue and have not been destroyed yet
   std::size_t held_ = 0;        // workers in our hands, with all that is left of their coroutines
   bool scoped_ = false;         // has, or had, a body
@@ -319,8 +335,9 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   IntrusiveList<BlockedJob, &BlockedJob::link_> blocked_;
   std::size_t blocked_count_ = 0;
 
-  WaitList joiners_;    // until no job is left
-  WaitList scope_end_;  // until no job is left and the body has ended
+  WaitList interrupters_;  // until an interruption has been raised, or its job has ended
+  WaitList joiners_;       // until no job is left
+  WaitList scope_end_;     // until no job is left and the body has ended
   std::vector<TaskError> errors_;
   std::exception_ptr first_error_;
   bool error_taken_ = false;

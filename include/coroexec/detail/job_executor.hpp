@@ -35,6 +35,11 @@ class JobExecutor {
  public:
   explicit JobExecutor(Worker& worker) noexcept : worker_(&worker), queue_(worker.queue) {}
   JobExecutor(const JobExecutor& other) noexcept : JobExecutor(other, other.tracked_, other.never_) {}
+  JobExecutor(JobExecutor&& other) noexcept
+      : worker_(other.worker_), queue_(other.queue_), tracked_(other.tracked_),
+        counted_(other.counted_), never_(other.never_) {
+    other.counted_ = false;
+  }
   ~JobExecutor() {
     if (counted_) queue_->work_finished();
   }

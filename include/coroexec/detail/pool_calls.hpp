@@ -26,8 +26,8 @@ asio::awaitable<void, Ex> cancel_and_join(std::vector<Ref<TaskBase>> jobs) {
   for (auto& job : jobs) job->engine().cancel(*job, CancelReason::scope);
   for (auto& job : jobs) {
     auto& engine = job->engine();
-    const auto done = [j = job.get()] { return j->done(); };
-    while (!co_await wait_until<Ex>(engine.waiters_of(*job), engine.mutex(), Condition(done))) {
+    Engine::BlockedJob blocked(engine, job->is_done(), nullptr);
+    while (!co_await wait_until<Ex>(engine.waiters_of(*job), engine.mutex(), job->is_done())) {
     }
   }
   co_await asio::this_coro::throw_if_cancelled(throws);

@@ -198,15 +198,17 @@ class ResultStream final : public Stream<typename Element::type, Ex> {
   asio::awaitable<Result, Ex> next() override {
     typename Base::Turn turn(*this);
     if (over_) co_return std::nullopt;
-    if (!feed_.begun()) feed_.begin(co_await asio::this_coro::executor);
+    if (!feed_.begun()) {
+      feed_.begin(co_await asio::this_coro::executor);
+      feed_.fill();
+    }
     auto& state = feed_.state();
     for (;;) {
-      feed_.fill();
       auto failure = state.failure();
       if (auto job = failure ? Ref<TaskBase>() : state.take()) {
         Result element = Element::element(static_cast<ResultJob<R, Ex>&>(*job), failure);
         if (!failure) {
-          feed_.fill();
+          feed_.fill();  // nothing else makes room
           co_return element;
         }
       }
@@ -224,6 +226,7 @@ class ResultStream final : public Stream<typename Element::type, Ex> {
       const auto over = [&state] { return state.readable_locked() || state.running_locked() == 0; };
       Engine::BlockedJob blocked(state.engine(), Condition(over), nullptr, "a result of its own stream");
       co_await wait_or_throw<Ex>(state.readers, state.mutex(), Condition(ready));
+      if (blocked.came_late()) co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
     }
   }
 
@@ -270,6 +273,7 @@ class BatchStream final : public Stream<std::vector<Outcome<R>>, Ex> {
     {
       Engine::BlockedJob blocked(state.engine(), Condition(over), nullptr, "a result of its own stream");
       co_await wait_or_throw<Ex>(state.readers, state.mutex(), Condition(due));
+      if (blocked.came_late()) co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
     }
     Batch batch;
     if (feed_.over()) {  // the input ended without another element

@@ -86,6 +86,9 @@ class COROEXEC_DECL TaskBase : public PooledObject {
   template <class>
   friend class DeadlineHeap;
 
+  [[noreturn]] void refuse_timeout(std::string_view name) const;
+  void keep_name(std::string_view name);
+
   // Eight bytes more would be sixteen of the heap for each queued job: these fill two words.
   [[no_unique_address]] RefCount references_;
   std::atomic<TaskState> state_{TaskState::queued};

@@ -73,4 +73,17 @@ class BadServer {
   std::thread thread_;
 };
 
+// A port on loopback that refuses connections: taken, so that nobody else listens there, and never listened on.
+class RefusingPort {
+ public:
+  RefusingPort()
+      : socket_(context_, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {}
+
+  std::string number() const { return std::to_string(socket_.local_endpoint().port()); }
+
+ private:
+  asio::io_context context_{1};
+  asio::ip::tcp::socket socket_;
+};
+
 }  // namespace fetch::test

@@ -6,7 +6,6 @@
 
 #include <vector>
 
-#include "nginx.hpp"
 #include "program.hpp"
 
 namespace fetch::test {
@@ -89,7 +88,8 @@ TEST(BadServerTest, LinesThatAreNoUrlsAreNamedAndTheOthersGoOn) {
 
 TEST(BadServerTest, AHostThatDoesNotResolveAndAPortNobodyListensOn) {
   BadServer server;
-  const auto nobody = std::to_string(free_port());
+  const RefusingPort port;
+  const std::string nobody = port.number();
   const Ended run = run_program({"--retries", "1", "--retry-delay", "1ms"},
                                 "http://no-such-host.invalid/\nhttp://127.0.0.1:" + nobody +
                                     "/\nhttp://[::1]:" + nobody + "/\n" + server.url("/ok") + "\n");

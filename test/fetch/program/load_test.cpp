@@ -49,10 +49,11 @@ TEST_F(LoadTest, EveryLineIsAccountedFor) {
 TEST_F(LoadTest, EveryLineIsAccountedForWhenOneInAHundredFailsInEachWay) {
   const Nginx nginx;
   BadServer bad;
+  const RefusingPort nobody;
   const std::pair<std::string, const char*> ways[] = {
       {"no-url", "invalid-url"},
       {"http://no-such-host.invalid/", "resolve"},
-      {"http://127.0.0.1:" + std::to_string(free_port()) + "/", "connect"},
+      {"http://127.0.0.1:" + nobody.number() + "/", "connect"},
       {bad.url("/empty"), "disconnected"},
       {bad.url("/reset"), "disconnected"},
       {bad.url("/half-header"), "disconnected"},

@@ -19,12 +19,9 @@ using asio::ip::tcp;
 
 constexpr const char* program = "/usr/sbin/nginx";
 
-bool accepts(unsigned short port) {
+unsigned short free_port() {
   asio::io_context context;
-  tcp::socket socket(context);
-  boost::system::error_code error;
-  socket.connect({asio::ip::address_v4::loopback(), port}, error);
-  return !error;
+  return tcp::acceptor(context, {asio::ip::address_v4::loopback(), 0}).local_endpoint().port();
 }
 
 std::string sample_text() {
@@ -37,11 +34,6 @@ std::string sample_text() {
 }  // namespace
 
 bool have_nginx() { return std::filesystem::exists(program); }
-
-unsigned short free_port() {
-  asio::io_context context;
-  return tcp::acceptor(context, {asio::ip::address_v4::loopback(), 0}).local_endpoint().port();
-}
 
 Nginx::Nginx() {
   make_certificates();
@@ -138,7 +130,8 @@ void Nginx::start() {
                                                        "-c", "nginx.conf", "-e", "error.log"},
                               Child::Streams{-1, -1, fd});
   const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!accepts(plain_port_) || !accepts(misnamed_port_)) {
+  // It is written when nginx listens. That somebody listens would not tell that it is nginx.
+  while (read_file(directory_.file("nginx.pid")).empty()) {
     if (std::chrono::steady_clock::now() > patience)
       throw std::runtime_error("nginx does not start: " + read_file(out) +
                                read_file(directory_.file("error.log")));

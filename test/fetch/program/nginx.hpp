@@ -40,6 +40,4 @@ class Nginx {
   std::unique_ptr<Child> child_;
 };
 
-unsigned short free_port();
-
 }  // namespace fetch::test

@@ -226,7 +226,7 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::enter(Ref<TaskBase> job) {
   if (submit_or_wait(*job)) co_return;
   waiting.over = false;
   const auto let_in = [this] { return admission_.reserved() > 0; };  // perhaps this one
-  std::optional<BlockedJob> blocked(std::in_place, *this, Condition(let_in), nullptr, "room");
+  BlockedJob blocked(*this, Condition(let_in), nullptr, "room");
 
   auto& channel = [this]() -> Channel& {
     std::lock_guard lock(mutex());
@@ -235,7 +235,8 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::enter(Ref<TaskBase> job) {
   boost::system::error_code ec;
   co_await channel.async_receive(asio::redirect_error(use_awaitable, ec));
   waiting.over = true;
-  blocked.reset();
+  blocked.end();
+  if (!ec && blocked.came_late()) co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
   const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
   if (end_wait(ec ? nullptr : job.get(), !ec)) co_return;
   if (auto error = ec ? detail::take_interruption() : nullptr) {
