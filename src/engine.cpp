@@ -127,9 +127,12 @@ bool Engine::start_allowed_locked() {
 [[gnu::noinline]] bool Engine::rate_allows_start_locked() {
   const Time time = now();
   if (rate_.may_start(time)) return true;
-  rate_wake_ = rate_.next_start(time);
-  want_timer_locked(rate_wake_);
-  return false;
+  return !send_again_locked(rate_.next_start(time));  // without memory for the timer rather too early than never
+}
+
+bool Engine::send_again_locked(Time time) noexcept {
+  next_wake_ = time;
+  return want_timer_locked(time);
 }
 
 // As a rule one wake is on its way, and the worker that arrives sends for the next: so a crowd of jobs that end at
@@ -177,13 +180,14 @@ void Engine::send_for_two() noexcept {
   }
 }
 
-// There is no memory for a worker. The others, if there are any, take the jobs in time; if there are
-// none, nobody ever would.
+// There is no memory for a worker. While there are others, who may take long to get to the jobs, it is tried again
+// in a moment; if there are none, nobody ever would.
 void Engine::fail_stranded() noexcept {
+  constexpr std::chrono::milliseconds moment(10);
   Effects effects;
   {
     std::lock_guard lock(mutex_);
-    if (workers_ > 0) return;
+    if (queued_.empty() || (workers_ > 0 && send_again_locked(now() + moment))) return;
     auto stranded = queued_.take_all();
     while (auto* job = stranded.pop_front()) {
       end_unstarted_locked(*job, TaskState::failed, std::make_exception_ptr(std::bad_alloc()), effects);
@@ -215,25 +219,36 @@ Worker& Engine::new_worker_locked(bool is_body) {
 [[gnu::always_inline]] inline TaskBase* Engine::start_next_locked(Worker& worker, Effects& effects) {
   if (worker.is_body || !start_allowed_locked()) return nullptr;
   TaskBase& job = *queued_.pop_front();
-  begin_locked(job, worker);
+  if (!begin_locked(job, worker)) [[unlikely]] {
+    auto error = std::make_exception_ptr(std::bad_alloc());
+    interrupt_locked(job, error, effects);
+  }
   wake_worker_locked(effects);
   return &job;
 }
 
-void Engine::begin_locked(TaskBase& job, Worker& worker) {
+// False: there is no memory to watch its deadline.
+bool Engine::begin_locked(TaskBase& job, Worker& worker) {
   admission_.started();
   job.state_.store(TaskState::running, std::memory_order_relaxed);
   job.worker_ = &worker;
   worker.job = &job;
   if (!busy_.linked(worker)) busy_.push_back(worker);
   if (rate_.limited()) [[unlikely]] rate_.started(now());
-  if (job.timeout_ != no_timeout) [[unlikely]] begin_deadline_locked(job);
+  return job.timeout_ == no_timeout || begin_deadline_locked(job);
 }
 
-[[gnu::noinline]] void Engine::begin_deadline_locked(TaskBase& job) {
+[[gnu::noinline]] bool Engine::begin_deadline_locked(TaskBase& job) {
   const Time deadline = deadline_in(job.timeout_, now());
   deadlines_.add(job, deadline);
-  want_timer_locked(deadline);
+  return want_timer_locked(deadline);
+}
+
+// For a job that is begun where an error can be told: so that the beginning cannot fail.
+void Engine::make_room_for_deadline_locked(const TaskBase& job) {
+  if (job.timeout_ == no_timeout) return;
+  deadlines_.reserve(admission_.active() + admission_.queued() + 1);
+  if (!want_timer_locked(deadline_in(job.timeout_, now()))) throw std::bad_alloc();
 }
 
 [[gnu::noinline]] void Engine::end_deadline_locked(TaskBase& job) noexcept { deadlines_.remove(job); }
@@ -390,7 +405,8 @@ void Engine::apply_policy_locked(TaskBase& job, TaskState state, Effects& effect
   if (job.error_is_owned) return;
   const bool asked_by_user = state == TaskState::cancelled && job.cancel_reason == CancelReason::handle;
   if (job.is_body) {
-    if (state == TaskState::failed || asked_by_user) {
+    const bool dropped = state == TaskState::cancelled && job.cancel_reason == CancelReason::dropped;
+    if (state == TaskState::failed || asked_by_user || dropped) {
       if (all_errors_) record_locked(job);
       stop_for_error_locked(job, effects);
     }
@@ -426,7 +442,7 @@ void Engine::after_change_locked(Effects& effects) noexcept {
   // Nobody in the scope is left to read what a pump would still bring.
   if (service_ && scoped_ && !body_running_ && pumps_ > 0) end_running_locked(effects);
   if (armed_ != Time::max() && scope_deadline_ == Time::max()) {
-    armed_ = rate_wake_ = Time::max();
+    armed_ = next_wake_ = Time::max();
     disarm();
     if (service_) cancel_timer();
   }

@@ -199,17 +199,19 @@ void Engine::arm_scope_timeout() {
   if (timeout_ == no_timeout) return;
   std::lock_guard lock(mutex_);
   scope_deadline_ = deadline_in(timeout_, now());
-  want_timer_locked(scope_deadline_);
-  if (armed_ == Time::max() && service_) throw std::bad_alloc();  // or the scope would have no limit
+  if (!want_timer_locked(scope_deadline_)) throw std::bad_alloc();  // or the scope would have no limit
 }
 
-void Engine::want_timer_locked(Time time) noexcept {
-  if (time >= armed_ || !service_) return;
+// False: there is no memory for it.
+bool Engine::want_timer_locked(Time time) noexcept {
+  if (time >= armed_ || !service_) return true;
   try {
     armed_ = time;
     arm_timer(time);
-  } catch (...) {  // no memory: tried again with the next deadline
+    return true;
+  } catch (...) {
     armed_ = Time::max();
+    return false;
   }
 }
 
@@ -217,22 +219,23 @@ void Engine::on_timer() noexcept {
   Effects effects;
   {
     std::lock_guard lock(mutex_);
-    const Time time = now();
     armed_ = Time::max();
-    while (TaskBase* job = deadlines_.pop_due(time))
-      request_cancel_locked(*job, CancelReason::deadline, effects);
-    if (scope_deadline_ <= time) {
-      scope_deadline_ = Time::max();
-      if (!first_error_ && !scope_over_locked())
-        first_error_ = timeout_error(*this, timeout_);
-      stop_locked(effects);
+    for (Time time = now();;) {
+      while (TaskBase* job = deadlines_.pop_due(time))
+        request_cancel_locked(*job, CancelReason::deadline, effects);
+      if (scope_deadline_ <= time) {
+        scope_deadline_ = Time::max();
+        if (!first_error_ && !scope_over_locked()) first_error_ = timeout_error(*this, timeout_);
+        stop_locked(effects);
+      }
+      if (next_wake_ <= time) {
+        next_wake_ = Time::max();
+        wake_worker_locked(effects);
+      }
+      const Time next = std::min({deadlines_.next(), scope_deadline_, next_wake_});
+      if (next == Time::max() || want_timer_locked(next)) break;
+      time = next;  // without memory to wait for it
     }
-    if (rate_wake_ <= time) {
-      rate_wake_ = Time::max();
-      wake_worker_locked(effects);
-    }
-    const Time next = std::min({deadlines_.next(), scope_deadline_, rate_wake_});
-    if (next != Time::max()) want_timer_locked(next);
   }
   effects.carry_out(*this);
 }

@@ -30,7 +30,7 @@ void Engine::start_task(TaskBase& job) {
   {
     std::lock_guard lock(mutex_);
     throw_if_closed_locked();
-    if (job.timeout_ != no_timeout) deadlines_.reserve(admission_.active() + admission_.queued() + 1);
+    make_room_for_deadline_locked(job);
     worker = idle_.pop_front();
     if (!worker) {
       worker = &new_worker_locked(false);

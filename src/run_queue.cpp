@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "coroexec/detail/context_cell.hpp"
+#include "coroexec/detail/job_executor.hpp"
 
 namespace coroexec::detail {
 namespace {
@@ -102,6 +103,7 @@ void RunQueue::push(QueueNode& node, bool may_run_now) {
 }
 
 void RunQueue::schedule(bool may_run_now) {
+  if (auto* job = target_.target<JobExecutor>(); job && !may_run_now) return job->post_in(drain_room_, Drain{this});
   post_in(drain_room_, target_, may_run_now, Drain{this});
 }
 

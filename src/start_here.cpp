@@ -49,7 +49,7 @@ Engine::StartHere Engine::begin_here(TaskBase& job) {
   StartHere start;
   std::lock_guard lock(mutex_);
   if (phase_ != Phase::open) return start;
-  if (job.timeout_ != no_timeout) deadlines_.reserve(admission_.active() + admission_.queued() + 1);
+  make_room_for_deadline_locked(job);
   Worker& worker = worker_for_start_here_locked();
   start.worker = &worker;
   worker.turn_left = Worker::jobs_per_turn;

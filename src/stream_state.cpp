@@ -55,6 +55,7 @@ void StreamState::hand_in(TaskBase& job) {
 }
 
 void StreamState::completed(TaskBase& job) noexcept {
+  if (job.is_body) return input_ended();
   WaitList::Taken readers_to_wake;
   {
     std::lock_guard lock(mutex());
@@ -104,19 +105,24 @@ std::exception_ptr StreamState::failure() const {
 }
 
 void StreamState::pump_started(Ref<TaskBase> pump) {
+  pump->sink = this;
+  retain();  // until completed()
   std::lock_guard lock(mutex());
-  pumping_ = true;
   pump_ = std::move(pump);
 }
 
 void StreamState::input_ended() noexcept {
-  Ref<TaskBase> pump;  // released, and the readers woken, without the lock
+  Ref<TaskBase> pump;
   WaitList::Taken readers_to_wake;
-  std::lock_guard lock(mutex());
-  pumping_ = false;
-  std::swap(pump, pump_);
-  if (pump && !failure_ && !closed_) failure_ = pump->error();  // it never started, for want of memory
-  readers_to_wake.append(readers.take_all());
+  {
+    std::lock_guard lock(mutex());
+    std::swap(pump, pump_);
+    if (!failure_ && !closed_) failure_ = pump->error();  // it tells its source's; else there was no memory for it
+    readers_to_wake.append(readers.take_all());
+  }
+  readers_to_wake.complete();
+  pump = {};
+  release();
 }
 
 void StreamState::fail(std::exception_ptr error) noexcept {
@@ -125,17 +131,14 @@ void StreamState::fail(std::exception_ptr error) noexcept {
 }
 
 void StreamState::cancel() noexcept {
-  Ref<TaskBase> pump;
   WaitList::Taken feeders_to_wake;
   {
     std::lock_guard lock(mutex());
     closed_ = true;
-    pump = pump_;
     feeders_to_wake.append(feeders.take_all());
   }
   feeders_to_wake.complete();
-  if (pump) engine_->cancel(*pump, CancelReason::scope);
-  engine_->cancel_sink(*this);
+  engine_->cancel_sink(*this);  // the pump too
 }
 
 void StreamState::discard() noexcept {

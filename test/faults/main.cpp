@@ -23,6 +23,10 @@ void on_crash(int signal) {
   std::raise(signal);
 }
 
+void handle_crashes(void (*handler)(int)) {
+  for (const int signal : {SIGSEGV, SIGABRT, SIGALRM, SIGBUS, SIGFPE}) std::signal(signal, handler);
+}
+
 struct Options {
   std::string only;       // scenarios whose names contain this
   std::string kind;
@@ -54,7 +58,9 @@ class Faults {
     }
     std::printf("%d scenarios;", count_);
     for (const Kind kind : all_kinds) std::printf(" %s %zu,", to_string(kind).c_str(), points_[kind]);
-    std::printf(" %zu broken\n", broken_);
+    std::printf(" %zu broken", broken_);
+    for (auto& [why, count] : known_) std::printf(", %zu known: %s", count, std::string(why).c_str());
+    std::printf("\n");
     if (options_.verbose)
       for (auto& [end, count] : ends_) std::printf("  %-30s %zu\n", end.c_str(), count);
     return broken_ > 0;
@@ -99,8 +105,13 @@ class Faults {
     for (std::size_t n = 1; n <= clean.points; ++n) {
       const Point point{&scenario, host, kind, n};
       ++points_[kind];
-      const auto violation = options_.isolate ? run_isolated(point) : run_counted(point);
+      const bool may_crash = options_.isolate || (kind == Kind::memory && !scenario.known.empty());
+      const auto violation = may_crash ? run_isolated(point) : run_counted(point);
       if (!violation) continue;
+      if (kind == Kind::memory && !scenario.known.empty()) {
+        ++known_[scenario.known];
+        continue;
+      }
       ++broken_;
       if (printed++ < options_.most_printed) print(point, *violation);
     }
@@ -119,6 +130,7 @@ class Faults {
     if (pipe(ends) != 0) return "no pipe";
     const pid_t child = fork();
     if (child == 0) {
+      handle_crashes(SIG_DFL);  // the parent tells
       const auto result = run(point);
       const auto text = result.violation.value_or("");
       (void)!write(ends[1], text.data(), text.size());
@@ -145,6 +157,7 @@ class Faults {
   std::vector<Scenario> scenarios_;
   std::map<Kind, std::size_t> points_;
   std::map<std::string, std::size_t> ends_;
+  std::map<std::string_view, std::size_t> known_;
   std::size_t broken_ = 0;
   int count_ = 0;
 };
@@ -164,7 +177,7 @@ int main_of(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error);
   }
-  for (const int signal : {SIGSEGV, SIGABRT, SIGALRM, SIGBUS, SIGFPE}) std::signal(signal, on_crash);
+  handle_crashes(on_crash);
   Faults faults(options);
   return options.point.empty() ? faults.run_all() : faults.run_one();
 }

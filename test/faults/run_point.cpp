@@ -57,7 +57,6 @@ class Run {
     ended_ = true;
     if (!error) {
       result.end = value == point_.scenario->expected ? "right" : "wrong";
-      if (result.end == "wrong") complain("gave " + std::to_string(value));
     } else if (is_no_memory(error)) {
       result.end = "no memory";
     } else if (is_code(error, asio::error::operation_aborted) ||
@@ -67,8 +66,11 @@ class Run {
       result.end = "error";
     }
     error_ = error;
+    value_ = value;
   }
   bool has_ended() const { return ended_; }
+
+  bool thrown_by_run = false;  // the lack of memory
 
   void complain(std::string what) {
     if (!result.violation) result.violation = std::move(what);
@@ -85,10 +87,13 @@ class Run {
     const auto& end = result.end;
     if (end == "right") return;
     if (end == "no memory" && memory && has_failed) return;
+    // Asio destroys a coroutine whose operation cannot be started, and run() throws the reason: what is left of
+    // the scenario sees that something was dropped.
+    if (thrown_by_run) return;
     // An executor whose job has failed takes no more: which job, and why, is told by join().
     if (memory && has_failed && error_ && is_code(error_, make_error_code(errc::closed))) return;
     if (end == "cancelled" && (point_.kind == Kind::cancel || left)) return;
-    if (error_) complain("ended with: " + detail::message_of(error_));
+    complain(error_ ? "ended with: " + detail::message_of(error_) : "gave " + std::to_string(value_));
   }
 
   const Point& point() const { return point_; }
@@ -97,6 +102,7 @@ class Run {
   const Point point_;
   bool ended_ = false;
   std::exception_ptr error_;
+  int value_ = 0;
 };
 
 // ---- on a SchedulingContext
@@ -188,7 +194,7 @@ class InPlain {
       turn(context, signal);
       if (left_ && point_.kind == Kind::pause) left_ = false, context.restart(), turn(context, signal);
       if (left_ && point_.kind == Kind::stop) signal.emit(asio::cancellation_type::terminal);
-      if (thrown_ && !run_.has_ended()) run_.ended(std::make_exception_ptr(std::bad_alloc()), 0);
+      if (run_.thrown_by_run && !run_.has_ended()) run_.ended(std::make_exception_ptr(std::bad_alloc()), 0);
       if (!left_ && !run_.has_ended()) run_.complain("nothing is left to do, and it has not ended");
       memory.relent();
     }
@@ -203,7 +209,7 @@ class InPlain {
       try {
         ran = context.run_one_for(too_long) > 0;
       } catch (const std::bad_alloc&) {  // a handler's, or the start of an operation, whose coroutine is gone
-        ran = thrown_ = true;
+        ran = run_.thrown_by_run = true;
       }
       if (!ran) return;
       if (++steps_ > too_many_steps) throw Violation("never ends");
@@ -217,7 +223,6 @@ class InPlain {
   const Point& point_;
   std::size_t steps_ = 0;
   bool left_ = false;
-  bool thrown_ = false;
 };
 
 void run_here(Run& run) {

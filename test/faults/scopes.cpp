@@ -179,7 +179,7 @@ awaitable<int> concrete_executor(Home home) {
 
 std::vector<Scenario> scope_scenarios() {
   return {{"submit", 20, submit},
-          {"submit_waits_for_room", 6, submit_waits_for_room},
+          {"submit_waits_for_room", 6, submit_waits_for_room, false, channel_without_memory},
           {"submit_nowait_and_try", 6, submit_nowait_and_try},
           {"shutdown", 16, shutdown},
           {"shutdown_at_once", 111, shutdown_at_once},

@@ -160,19 +160,20 @@ awaitable<int> concurrent_errors(Home) {
 }
 
 awaitable<int> inflated(Home) {
-  std::vector<int> done(3);
-  const auto part = [&done](int item) -> awaitable<void> {
+  // Parts that have begun may outlive a coroutine that is destroyed.
+  const auto done = std::make_shared<std::vector<int>>(3);
+  const auto part = [](std::shared_ptr<std::vector<int>> count, int item) -> awaitable<void> {
     co_await this_task::yield();
-    ++done[static_cast<std::size_t>(item)];
+    ++(*count)[static_cast<std::size_t>(item)];
   };
-  const auto parts_of = [&part](const int& item) {
+  const auto parts_of = [done, part](const int& item) {
     std::vector<awaitable<void>> parts;
-    for (int i = 0; i < 2; ++i) parts.push_back(part(item));
+    for (int i = 0; i < 2; ++i) parts.push_back(part(done, item));
     return parts;
   };
   auto items = inflate(std::vector{0, 1, 2}, parts_of, {.limit = 2});
   int sum = 0;
-  const auto add = [&](int item) { sum += 10 * item + done[static_cast<std::size_t>(item)]; };
+  const auto add = [&](int item) { sum += 10 * item + (*done)[static_cast<std::size_t>(item)]; };
   co_await for_each(std::move(items), add);
   co_return sum;
 }

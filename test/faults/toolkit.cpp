@@ -125,9 +125,9 @@ awaitable<int> context_variables(Home home) {
   };
   const auto spawned = std::make_shared<int>(-1);
   const auto failed = std::make_shared<std::exception_ptr>();
-  const auto told = [spawned, failed](std::exception_ptr error, int n) { *spawned = n, *failed = error; };
-  asio::co_spawn(with_context(home, Context()), reads_and_sets, told);
-  while (*spawned < 0) co_await sleep_for(10us);
+  auto told = [s = spawned, failed](std::exception_ptr error, int n) { *s = n, *failed = error; };
+  asio::co_spawn(with_context(home, Context()), reads_and_sets, std::move(told));
+  while (*spawned < 0 && spawned.use_count() > 1) co_await sleep_for(10us);  // nobody is told of what was dropped
   if (*failed) std::rethrow_exception(*failed);
   co_return *spawned + co_await as_job(home, job);
 }

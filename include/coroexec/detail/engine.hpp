@@ -263,9 +263,11 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   void fail_stranded() noexcept;
   bool start_allowed_locked();
   bool rate_allows_start_locked();
+  bool send_again_locked(Time time) noexcept;
   inline TaskBase* start_next_locked(Worker& worker, Effects& effects);
-  void begin_locked(TaskBase& job, Worker& worker);
-  void begin_deadline_locked(TaskBase& job);
+  bool begin_locked(TaskBase& job, Worker& worker);
+  bool begin_deadline_locked(TaskBase& job);
+  void make_room_for_deadline_locked(const TaskBase& job);
   void end_deadline_locked(TaskBase& job) noexcept;
   struct StartHere;
   StartHere begin_here(TaskBase& job);
@@ -301,7 +303,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   void retire_if_idle_locked() noexcept;
   void detach_if_over() noexcept;
   void ring() noexcept override;
-  void want_timer_locked(Time time) noexcept;
+  bool want_timer_locked(Time time) noexcept;
   void deliver_cancels() noexcept;
   void recycle(Worker& worker) noexcept;
 
@@ -310,7 +312,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   RateLimiter rate_;
   DeadlineHeap<TaskBase> deadlines_;
   Time scope_deadline_ = Time::max();
-  Time rate_wake_ = Time::max();
+  Time next_wake_ = Time::max();  // when a worker is to be sent for again
   Time armed_ = Time::max();
   std::chrono::nanoseconds timeout_;
   const ErrorPolicy policy_;

@@ -31,6 +31,36 @@ class FunctionNode final : public QueueNode, public PooledObject {
   F function_;
 };
 
+// The same, made in the room of who queues it.
+template <class F>
+class FunctionNodeIn final : public QueueNode {
+ public:
+  static QueueNode& make(PostRoom& room, F function, Worker* on_behalf_of) {
+    return *new (Allocator(room).allocate(1)) FunctionNodeIn(room, std::move(function), on_behalf_of);
+  }
+  void run() override {
+    F function(std::move(function_));
+    free();
+    function();
+  }
+  void drop() noexcept override { free(); }
+
+ private:
+  using Allocator = PostAllocator<FunctionNodeIn>;
+  FunctionNodeIn(PostRoom& room, F&& function, Worker* on_behalf_of) noexcept
+      : room_(room), function_(std::move(function)) {
+    worker = on_behalf_of;
+  }
+  void free() noexcept {
+    PostRoom& room = room_;
+    this->~FunctionNodeIn();
+    Allocator(room).deallocate(this, 1);
+  }
+
+  PostRoom& room_;
+  F function_;
+};
+
 class JobExecutor {
  public:
   explicit JobExecutor(Worker& worker) noexcept : worker_(&worker), queue_(worker.queue) {}
@@ -58,6 +88,11 @@ class JobExecutor {
       return;
     }
     queue_->push(*new FunctionNode<Function>(Function(std::forward<F>(f)), worker_), !never_);
+  }
+
+  template <class F>
+  void post_in(PostRoom& room, F function) const {
+    queue_->push(FunctionNodeIn<F>::make(room, std::move(function), worker_));
   }
 
   // The Asio properties that any_io_executor asks for.

@@ -21,8 +21,12 @@ class PostRoom {
  public:
   static constexpr std::size_t size = 64;
 
-  // The room, or null while it is taken.
-  void* take() noexcept { return taken_.exchange(true, std::memory_order_acquire) ? nullptr : bytes_; }
+  // The room, or null while it is taken. One at a time may ask, so that this needs no read-modify-write.
+  void* take() noexcept {
+    if (taken_.load(std::memory_order_acquire)) return nullptr;
+    taken_.store(true, std::memory_order_relaxed);
+    return bytes_;
+  }
   // False: the block is not of here.
   bool give_back(void* block) noexcept {
     if (block != bytes_) return false;
@@ -67,7 +71,8 @@ void post_in(PostRoom& room, const Ex& executor, bool may_run_now, F function) {
     plain = &executor;
   else if constexpr (requires { executor.template target<asio::io_context::executor_type>(); })
     plain = executor.template target<asio::io_context::executor_type>();
-  if (!plain) return may_run_now ? asio::dispatch(executor, std::move(function)) : asio::post(executor, std::move(function));
+  if (!plain)
+    return may_run_now ? asio::dispatch(executor, std::move(function)) : asio::post(executor, std::move(function));
   const auto in_room = asio::require(*plain, asio::execution::allocator(PostAllocator<void>(room)));
   may_run_now ? in_room.execute(std::move(function))
               : asio::require(in_room, asio::execution::blocking.never).execute(std::move(function));

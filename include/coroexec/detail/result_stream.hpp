@@ -132,20 +132,15 @@ class StreamFeed {
   }
 
  private:
-  struct End {
-    Ref<StreamState> state;
-    ~End() { state->input_ended(); }
-  };
-  // The stream is told of its end once the source is gone, also where the pump never started.
   struct Input {
-    End end;
+    Ref<StreamState> state;
     Source source;
     Make make;
   };
 
   // A job of its own: the source may be slow while results are there to be read.
   static asio::awaitable<void, Ex> pump(Ref<BasicEngine<Ex>> engine, std::unique_ptr<Input> input) {
-    StreamState* const state = input->end.state.get();
+    StreamState* const state = input->state.get();
     try {
       const auto room = [state] { return state->room_locked(); };
       for (;;) {
@@ -165,14 +160,14 @@ class StreamFeed {
     if constexpr (requires { input->source.aclose(); }) co_await input->source.aclose();
   }
   void start_pump() {
-    std::unique_ptr<Input> input(new Input{{state_}, std::move(*source_), std::move(make_)});
+    std::unique_ptr<Input> input(new Input{state_, std::move(*source_), std::move(make_)});
     source_.reset();
     auto job = make_job<Ex>(*engine_, TaskOptions{}, &StreamFeed::pump, engine_, std::move(input));
     state_->pump_started(job);
     try {
       engine_->run_beside(*job);
     } catch (...) {
-      job->drop_payload();  // ends the input
+      if (!job->done()) state_->completed(*job);  // nobody else will
       throw;
     }
   }

@@ -27,7 +27,6 @@ class COROEXEC_DECL StreamState final : public CompletionSink, public PooledObje
   bool has_room() const;
   void hand_in(TaskBase& job);  // queues it in the engine
   void pump_started(Ref<TaskBase> pump);
-  void input_ended() noexcept;  // by the pump, when it ends in whatever way
   void fail(std::exception_ptr error) noexcept;
 
   // For who reads the results.
@@ -39,7 +38,7 @@ class COROEXEC_DECL StreamState final : public CompletionSink, public PooledObje
   // Under the mutex.
   bool room_locked() const noexcept { return unread_ < window_ || closed_; }
   bool readable_locked() const noexcept;
-  bool joined_locked() const noexcept { return running_ == 0 && !pumping_; }
+  bool joined_locked() const noexcept { return running_ == 0 && !pump_; }
   std::size_t running_locked() const noexcept { return running_; }
   std::size_t ready_locked() const noexcept;
   bool input_failed_locked() const noexcept { return failure_ != nullptr; }
@@ -51,21 +50,21 @@ class COROEXEC_DECL StreamState final : public CompletionSink, public PooledObje
   WaitList readers;  // until something is readable, or all has ended
   WaitList feeders;  // until there is room
 
-  void completed(TaskBase& job) noexcept override;
+  void completed(TaskBase& job) noexcept override;  // one that was handed in, or the pump
 
  private:
+  void input_ended() noexcept;
   RefCount references_;
   Ref<Engine> engine_;
   const std::size_t window_;
   const bool ordered_;
   bool closed_ = false;
-  bool pumping_ = false;
   std::size_t unread_ = 0;   // handed in and not taken
   std::size_t failed_unread_ = 0;
   std::size_t running_ = 0;  // handed in and not ended
   std::deque<TaskBase*> in_order_;  // each counted; ordered only
   IntrusiveList<TaskBase, &TaskBase::link> ended_;  // each counted; unordered only
-  Ref<TaskBase> pump_;
+  Ref<TaskBase> pump_;  // null: the input has ended, or the reader reads it
   std::exception_ptr failure_;
 };
 
