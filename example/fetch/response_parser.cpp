@@ -5,6 +5,7 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 
+#include <algorithm>
 #include <charconv>
 
 #include "fetch_error.hpp"
@@ -26,6 +27,15 @@ constexpr std::uint64_t worth_draining = 64 * 1024;
                                             error.message());
 }
 
+// Beast looks at a header that comes in pieces only once it is whole. What is no HTTP need not have
+// such an end, and is not to be taken for a response that is late.
+bool may_be_http(std::string_view start) {
+  constexpr std::string_view version = "HTTP/1.";
+  const auto size = std::min(start.size(), version.size());
+  if (start.substr(0, size) != version.substr(0, size)) return false;
+  return start.size() == size || start[size] == '0' || start[size] == '1';
+}
+
 }  // namespace
 
 ResponseParser::ResponseParser(Body& body) : body_(body) {
@@ -36,6 +46,8 @@ ResponseParser::ResponseParser(Body& body) : body_(body) {
 
 std::size_t ResponseParser::put(std::string_view data) {
   std::size_t taken = 0;
+  if (header_ == 0 && !is_header_done() && !may_be_http(data))
+    refuse(http::error::bad_version, true);
   while (taken < data.size() && !done()) {
     error_code error;
     const auto size = Base::put(boost::asio::buffer(data.substr(taken)), error);

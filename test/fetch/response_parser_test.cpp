@@ -118,6 +118,14 @@ TEST(ResponseParser, AShortBodyOfAFailureIsReadALongOneIsNot) {
   EXPECT_FALSE(endless.reusable);
 }
 
+TEST(ResponseParser, WhatIsNoHttpIsRefusedHoweverItArrives) {
+  for (const std::size_t step : steps)
+    for (const char* text :
+         {"SSH-2.0-OpenSSH_9.2\r\n", "HTTP/2 200 OK\r\n", "+PONG\r\n", "220 ready"})
+      EXPECT_EQ(parse(text, step, true).error, "protocol: the response is no HTTP: bad version")
+          << text;
+}
+
 TEST(ResponseParser, Garbage) {
   EXPECT_TRUE(
       parse("SSH-2.0-OpenSSH_9.2\r\n").error.starts_with("protocol: the response is no HTTP: "));
