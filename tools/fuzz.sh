@@ -30,7 +30,8 @@ if [[ -f $words ]]; then
 fi
 
 if [[ $keep ]]; then
-  "$fuzzer" -merge=1 "${options[@]}" "$corpus" "$grown"
+  # By code reached, not by how often: that would be thousands of files.
+  "$fuzzer" -set_cover_merge=1 -use_counters=0 "${options[@]}" "$corpus" "$grown"
   exit
 fi
 status=0
