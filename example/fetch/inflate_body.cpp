@@ -39,7 +39,7 @@ std::optional<Encoding> parse_encoding(std::string_view value) {
 Inflater::Inflater(Encoding encoding) : encoding_(encoding) {}
 
 Inflater::~Inflater() {
-  if (state_ == State::data || state_ == State::done) inflateEnd(&stream_);
+  if (state_ != State::untouched && state_ != State::header) inflateEnd(&stream_);
 }
 
 void Inflater::start(int window_bits) {
@@ -62,12 +62,15 @@ std::string_view Inflater::next(std::string_view& in) {
   }
   for (;;) {
     if (state_ == State::done) {
-      if (encoding_ != Encoding::gzip || !in.starts_with('\x1f')) {
-        in = {};  // bytes after the end are ignored, as browsers do
-        return {};
-      }
-      inflateReset(&stream_);  // a gzip file may have several members
-      state_ = State::data;
+      if (in.empty()) return {};
+      // A gzip file may have several members. What else follows is ignored, as browsers do.
+      const bool member = encoding_ == Encoding::gzip && in.starts_with('\x1f');
+      if (member) inflateReset(&stream_);
+      state_ = member ? State::data : State::ignoring;
+    }
+    if (state_ == State::ignoring) {
+      in = {};
+      return {};
     }
     const std::string_view source = head_.empty() ? in : std::string_view(head_);
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(source.data()));

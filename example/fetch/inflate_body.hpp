@@ -28,10 +28,10 @@ class Inflater {
   std::string_view next(std::string_view& in);
 
   // Whether the compressed data ended where it should; so has empty data.
-  bool complete() const { return state_ == State::done || state_ == State::untouched; }
+  bool complete() const { return state_ != State::header && state_ != State::data; }
 
  private:
-  enum class State { untouched, header, data, done };
+  enum class State { untouched, header, data, done, ignoring };
 
   void start(int window_bits);
 

@@ -36,8 +36,7 @@ std::string decode(Encoding encoding, std::string_view data, std::size_t step,
   while (!data.empty()) {
     std::string_view piece = data.substr(0, step);
     data.remove_prefix(piece.size());
-    for (auto text = inflater.next(piece); !text.empty(); text = inflater.next(piece))
-      out += text;
+    for (auto text = inflater.next(piece); !text.empty(); text = inflater.next(piece)) out += text;
     EXPECT_TRUE(piece.empty());
   }
   EXPECT_EQ(inflater.complete(), expect_complete);
@@ -46,8 +45,7 @@ std::string decode(Encoding encoding, std::string_view data, std::size_t step,
 
 std::string sample() {
   std::string text;
-  for (int i = 0; i < 5000; ++i)
-    text += "line " + std::to_string(i * 7919) + "\n";
+  for (int i = 0; i < 5000; ++i) text += "line " + std::to_string(i * 7919) + "\n";
   return text;
 }
 
@@ -68,6 +66,12 @@ TEST(Inflater, AGzipFileMayHaveSeveralMembers) {
 TEST(Inflater, BytesAfterTheEndAreIgnored) {
   EXPECT_EQ(decode(Encoding::gzip, compress("text", gzip) + "junk", 1000), "text");
   EXPECT_EQ(decode(Encoding::deflate, compress("text", zlib) + "junk", 1), "text");
+}
+
+TEST(Inflater, WhatIsIgnoredIsIgnoredToTheEnd) {
+  const std::string member = compress("text", gzip);
+  for (const std::size_t step : {std::size_t{1}, std::size_t{1000}})
+    EXPECT_EQ(decode(Encoding::gzip, member + "junk" + member, step), "text") << step;
 }
 
 TEST(Inflater, NoDataIsCompleteAndHalfIsNot) {
@@ -148,7 +152,7 @@ TEST(Body, AnUnknownEncodingIsRefusedAndAShortOneIsFound) {
 }
 
 class BodyInDirectory : public testing::Test {
-protected:
+ protected:
   BodyInDirectory() {
     std::string pattern = testing::TempDir() + "coroexec-fetch-XXXXXX";
     directory_ = ::mkdtemp(pattern.data());

@@ -71,6 +71,16 @@ TEST(ResponseParser, Chunked) {
   }
 }
 
+TEST(ResponseParser, AnEmptyChunkedBodyMayComeInPieces) {
+  for (const std::size_t step : steps) {
+    const Outcome got =
+        parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", step);
+    EXPECT_EQ(got.error, "");
+    EXPECT_TRUE(got.reusable);
+    EXPECT_EQ(got.bytes, 0u);
+  }
+}
+
 TEST(ResponseParser, ABodyThatEndsWithTheConnectionIsWholeThen) {
   const Outcome got = parse("HTTP/1.0 200 OK\r\n\r\nhello", 1 << 20, true);
   EXPECT_EQ(got.error, "");
@@ -116,6 +126,14 @@ TEST(ResponseParser, AShortBodyOfAFailureIsReadALongOneIsNot) {
   const Outcome endless = parse("HTTP/1.1 404 Not Found\r\n\r\n" + std::string(70'000, 'x'), 1000);
   EXPECT_TRUE(endless.done);
   EXPECT_FALSE(endless.reusable);
+}
+
+TEST(ResponseParser, WhatIsNoHttpIsRefusedHoweverItArrives) {
+  for (const std::size_t step : steps)
+    for (const char* text :
+         {"SSH-2.0-OpenSSH_9.2\r\n", "HTTP/2 200 OK\r\n", "+PONG\r\n", "220 ready"})
+      EXPECT_EQ(parse(text, step, true).error, "protocol: the response is no HTTP: bad version")
+          << text;
 }
 
 TEST(ResponseParser, Garbage) {

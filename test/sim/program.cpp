@@ -13,7 +13,7 @@ constexpr int max_actions = 60;
 
 class Maker {
  public:
-  explicit Maker(std::uint64_t seed) : random_(seed) {}
+  explicit Maker(Random random) : random_(random) {}
 
   Program make() {
     Program program;
@@ -182,11 +182,17 @@ int count_actions(const Action& action) {
   return count;
 }
 
-Program make_program(std::uint64_t seed) { return Maker(seed).make(); }
+Program make_program(std::uint64_t seed) { return Maker(Random(seed)).make(); }
+
+Program make_program(std::span<const std::uint8_t> choices) {
+  Program program = Maker(Random(choices)).make();
+  program.choices.emplace(choices.rbegin(), choices.rend());
+  return program;
+}
 
 std::string to_string(const Program& program) {
   std::string text = std::string("order=") + order_names[static_cast<std::size_t>(program.order)] +
-                     " seed=" + std::to_string(program.seed);
+                     (program.choices ? " choices given" : " seed=" + std::to_string(program.seed));
   if (program.cancel_at) text += " cancel_at=" + std::to_string(program.cancel_at);
   text += '\n';
   print(program.main, 0, text);

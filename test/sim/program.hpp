@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -72,12 +74,15 @@ struct Action {
 
 struct Program {
   std::uint64_t seed = 0;  // of the schedule
+  std::optional<std::vector<std::uint8_t>> choices;  // of the schedule, instead of a seed
   int order = 0;           // of what is ready
   int cancel_at = 0;       // the step after which the owner of all is cancelled; 0: never
   Action main;             // a scope
 };
 
 Program make_program(std::uint64_t seed);
+// The choices are given: the program's from the front, the schedule's from the back.
+Program make_program(std::span<const std::uint8_t> choices);
 std::string to_string(const Program& program);
 const char* name_of(Op op);
 

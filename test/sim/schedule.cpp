@@ -9,7 +9,7 @@ namespace coroexec::sim {
 Schedule::Schedule(SchedulingContext& context, const Program& program, std::function<void(bool)> step)
     : context_(context),
       order_(static_cast<Order>(program.order)),
-      random_(program.seed),
+      random_(program.choices ? Random(*program.choices) : Random(program.seed)),
       priorities_seed_(random_.next()),
       step_(std::move(step)) {
   come_back();

@@ -4,8 +4,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <filesystem>
 #include <stdexcept>
@@ -19,11 +17,6 @@ using asio::ip::tcp;
 
 constexpr const char* program = "/usr/sbin/nginx";
 
-unsigned short free_port() {
-  asio::io_context context;
-  return tcp::acceptor(context, {asio::ip::address_v4::loopback(), 0}).local_endpoint().port();
-}
-
 std::string sample_text() {
   std::string text;
   for (int i = 0; i < 20'000; ++i)
@@ -33,19 +26,20 @@ std::string sample_text() {
 
 }  // namespace
 
+HeldPort::HeldPort() {
+  socket_.open(tcp::v4());
+  socket_.set_option(tcp::socket::reuse_address(true));
+  socket_.bind({asio::ip::address_v4::loopback(), 0});
+}
+
 bool have_nginx() { return std::filesystem::exists(program); }
 
 Nginx::Nginx() {
   make_certificates();
   directory_.write("small.txt", "hello\n");
   directory_.write("big.txt", sample_text());
-  for (int attempt = 0; !child_; ++attempt) {
-    try {
-      start();
-    } catch (const std::runtime_error&) {  // somebody took a port that was free a moment ago
-      if (attempt == 3) throw;
-    }
-  }
+  directory_.write("nginx.conf", configuration());
+  start();
 }
 
 void Nginx::make_certificates() {
@@ -70,7 +64,9 @@ void Nginx::make_certificates() {
 }
 
 std::string Nginx::configuration() const {
-  const auto listen = [](unsigned short port) { return "127.0.0.1:" + std::to_string(port); };
+  const auto listen = [](const HeldPort& port) {
+    return "127.0.0.1:" + std::to_string(port.number());
+  };
   const std::string locations = R"(
     root .;
     location = /moved { return 301 /small.txt; }
@@ -82,6 +78,7 @@ std::string Nginx::configuration() const {
     location = /broken { return 500; }
     location = /none { return 204; }
     location /page/ { return 200 "page $uri\n"; }
+    location /limited/ { limit_req zone=few burst=5; limit_req_status 429; try_files /small.txt =404; }
 )";
   return std::string(::geteuid() == 0 ? "user root;\n" : "") + R"(
 daemon off;
@@ -95,6 +92,7 @@ http {
   access_log access.log short;
   client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp; uwsgi_temp_path tmp; scgi_temp_path tmp;
   keepalive_requests 1000000;
+  limit_req_zone $server_port zone=few:1m rate=10r/s;
   gzip on;
   gzip_types text/plain;
   default_type text/plain;
@@ -119,10 +117,7 @@ http {
 }
 
 void Nginx::start() {
-  plain_port_ = free_port();
-  secure_port_ = free_port();
-  misnamed_port_ = free_port();
-  directory_.write("nginx.conf", configuration());
+  std::filesystem::remove(directory_.file("nginx.pid"));  // left by one that was killed
   const std::string out = directory_.file("nginx.out");
   const int fd = ::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   auto child =

@@ -1,6 +1,10 @@
 // Debian's nginx on loopback, as whoever runs the tests, plain and with TLS.
 #pragma once
 
+#include <signal.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <memory>
 #include <string>
 
@@ -10,20 +14,41 @@ namespace fetch::test {
 
 bool have_nginx();
 
+// A port on loopback that nobody else gets while nginx is away: taken, and never listened on but by
+// nginx.
+class HeldPort {
+ public:
+  HeldPort();
+  unsigned short number() const { return socket_.local_endpoint().port(); }
+
+ private:
+  boost::asio::io_context context_{1};
+  boost::asio::ip::tcp::socket socket_{context_};
+};
+
 class Nginx {
  public:
   // Makes a certificate authority and certificates, then starts. Throws std::runtime_error.
   Nginx();
 
   // http://127.0.0.1:PORT
-  std::string plain() const { return "http://127.0.0.1:" + std::to_string(plain_port_); }
+  std::string plain() const { return "http://127.0.0.1:" + std::to_string(plain_port_.number()); }
   // https://localhost:PORT, with a certificate for localhost and 127.0.0.1
-  std::string secure() const { return "https://localhost:" + std::to_string(secure_port_); }
+  std::string secure() const {
+    return "https://localhost:" + std::to_string(secure_port_.number());
+  }
   std::string secure_by_address() const {
-    return "https://127.0.0.1:" + std::to_string(secure_port_);
+    return "https://127.0.0.1:" + std::to_string(secure_port_.number());
   }
   // The same with a certificate for another host
-  std::string misnamed() const { return "https://localhost:" + std::to_string(misnamed_port_); }
+  std::string misnamed() const {
+    return "https://localhost:" + std::to_string(misnamed_port_.number());
+  }
+
+  void kill() { child_.reset(); }            // connections break, new ones are refused
+  void start();                              // again, on the same ports
+  void pause() { child_->signal(SIGSTOP); }  // connections are accepted, nothing is answered
+  void resume() { child_->signal(SIGCONT); }
 
   std::string authority() const { return directory_.file("ca.pem"); }  // for --cacert
   const TempDir& directory() const { return directory_; }
@@ -33,10 +58,9 @@ class Nginx {
  private:
   void make_certificates();
   std::string configuration() const;
-  void start();
 
   TempDir directory_;
-  unsigned short plain_port_ = 0, secure_port_ = 0, misnamed_port_ = 0;
+  HeldPort plain_port_, secure_port_, misnamed_port_;
   std::unique_ptr<Child> child_;
 };
 

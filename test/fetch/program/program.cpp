@@ -9,7 +9,6 @@
 #include <chrono>
 #include <fstream>
 #include <thread>
-#include <utility>
 
 namespace fetch::test {
 namespace {
@@ -28,6 +27,8 @@ std::int64_t number_at(const boost::json::object& object, const char* field) {
   return value ? value->as_int64() : 0;
 }
 
+}  // namespace
+
 std::pair<std::int64_t, ResultLine> parse_result(const std::string& line) {
   const auto object = boost::json::parse(line).as_object();
   ResultLine result;
@@ -42,8 +43,6 @@ std::pair<std::int64_t, ResultLine> parse_result(const std::string& line) {
   }
   return {number_at(object, "line"), result};
 }
-
-}  // namespace
 
 Program::Program(Arguments arguments, const std::string& list) {
   arguments.push_back(directory_.write("list", list));

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "child.hpp"
@@ -16,6 +17,9 @@ struct ResultLine {
   std::string url, final_url, kind, message;
   std::int64_t status = 0, bytes = 0, attempts = 0;
 };
+
+// The line's number, and what is in it.
+std::pair<std::int64_t, ResultLine> parse_result(const std::string& line);
 
 // A run that has ended.
 struct Ended {
