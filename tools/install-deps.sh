@@ -145,6 +145,7 @@ if ((level >= 2)); then
   need /usr/include/gtest/gtest.h libgtest-dev
   need openssl openssl
   need curl curl
+  need wrk wrk
   need python3 python3-minimal
   need pkg-config pkgconf
   need file file
