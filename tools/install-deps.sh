@@ -145,6 +145,7 @@ if ((level >= 2)); then
   need /usr/include/gtest/gtest.h libgtest-dev
   need openssl openssl
   need curl curl
+  need wrk wrk
   need python3 python3-minimal
   need pkg-config pkgconf
   need file file
@@ -158,6 +159,7 @@ if ((level >= 3)); then
   need ccache ccache
   need /usr/include/benchmark/benchmark.h libbenchmark-dev
   need valgrind valgrind
+  need gdb gdb
 fi
 
 if ((${#missing[@]})); then

@@ -65,12 +65,12 @@ class BasicAioPool {
   // Waits for room, hands the job in, gives its handle. Throws as CoroutineExecutor::submit.
   template <class Coro, class... Callback>
     requires(sizeof...(Callback) <= 2 && !std::same_as<std::remove_cvref_t<Coro>, TaskOptions>)
-  auto spawn(Coro&& coro, Callback&&... callback) {
+  COROEXEC_AWAITED auto spawn(Coro&& coro, Callback&&... callback) {
     return spawn(TaskOptions{}, std::forward<Coro>(coro), std::forward<Callback>(callback)...);
   }
   template <class Coro, class... Callback>
     requires(sizeof...(Callback) <= 2)
-  auto spawn(TaskOptions options, Coro&& coro, Callback&&... callback) {
+  COROEXEC_AWAITED auto spawn(TaskOptions options, Coro&& coro, Callback&&... callback) {
     return detail::submit_job(
         make(options, std::forward<Coro>(coro), std::forward<Callback>(callback)...));
   }
@@ -92,12 +92,12 @@ class BasicAioPool {
   // cancels the job and waits for its end.
   template <class Coro, class... Callback>
     requires(sizeof...(Callback) <= 2 && !std::same_as<std::remove_cvref_t<Coro>, TaskOptions>)
-  auto exec(Coro&& coro, Callback&&... callback) {
+  COROEXEC_AWAITED auto exec(Coro&& coro, Callback&&... callback) {
     return exec(TaskOptions{}, std::forward<Coro>(coro), std::forward<Callback>(callback)...);
   }
   template <class Coro, class... Callback>
     requires(sizeof...(Callback) <= 2)
-  auto exec(TaskOptions options, Coro&& coro, Callback&&... callback) {
+  COROEXEC_AWAITED auto exec(TaskOptions options, Coro&& coro, Callback&&... callback) {
     return detail::exec_job(
         engine_, make(options, std::forward<Coro>(coro), std::forward<Callback>(callback)...));
   }
@@ -134,7 +134,7 @@ class BasicAioPool {
     detail::check_temporaries<F, Range, Callback...>();
     using Parts = detail::MapParts<Executor, Callback...>;
     return detail::map_now<Executor>(
-        engine_, detail::RangeSource<std::decay_t<Range>>(std::forward<Range>(range)),
+        engine_, detail::make_range_source<std::decay_t<Range>>(std::forward<Range>(range)),
         Parts::each(options, std::forward<F>(fn), std::forward<Callback>(callback)...));
   }
 
@@ -245,14 +245,21 @@ using AioPool = BasicAioPool<>;
 // cancel of the caller, cancels the jobs first. The reference is valid inside the body and its jobs
 // only. (async with AioPool(size))
 template <class Executor = asio::any_io_executor, class Body>
-auto with_pool(PoolOptions options, Body&& body) {
+COROEXEC_AWAITED auto with_pool(PoolOptions options, Body&& body) {
   detail::check_temporaries<Body>();
+  detail::check_body<Executor, BasicAioPool<Executor>, std::decay_t<Body>>();
   return detail::run_with_scope<Executor, BasicAioPool<Executor>, PoolOptions, std::decay_t<Body>>(
       options, std::string(options.name), std::forward<Body>(body));
 }
 template <class Executor = asio::any_io_executor, class Body>
-auto with_pool(std::size_t size, Body&& body) {
+COROEXEC_AWAITED auto with_pool(std::size_t size, Body&& body) {
   return with_pool<Executor>(PoolOptions{.size = size}, std::forward<Body>(body));
+}
+// Refuses the options of another scope.
+template <class Executor = asio::any_io_executor, detail::ScopeOptions Options, class Body>
+  requires(!std::convertible_to<Options, PoolOptions>)
+auto with_pool(Options&&, Body&&) {
+  static_assert(detail::never<Body>, "coroexec: the options of an AioPool are PoolOptions");
 }
 
 }  // namespace coroexec

@@ -137,6 +137,38 @@ struct item_executor<asio::awaitable<T, Ex>> {
 template <class Given>
 using item_executor_t = typename item_executor<source_element_t<Given>>::type;
 
+// May it be an element?
+template <class Item>
+concept Runnable = Awaitable<Item> || UncalledCoroutine<Item>;
+
+// A source of such; another one is refused with one sentence.
+template <class Given>
+consteval bool check_runnable_source() {
+  static_assert(
+      is_source<Given>,
+      "coroexec: the input must be a range, an asynchronous source (awaitable<optional<T>> "
+      "next()) or a channel of (error_code, T)");
+  if constexpr (is_source<Given>) {
+    static_assert(
+        Runnable<source_element_t<Given>>,
+        "coroexec: concurrent takes awaitables, or callables without parameters that return one");
+    return Runnable<source_element_t<Given>>;
+  } else {
+    return false;
+  }
+}
+
+// The parts of an item.
+template <class Items, class F>
+consteval bool parts_are_runnable() {
+  if constexpr (std::is_invocable_v<F&, const source_element_t<Items>&>) {
+    using Parts = std::decay_t<std::invoke_result_t<F&, const source_element_t<Items>&>>;
+    if constexpr (std::ranges::input_range<Parts>)
+      return Runnable<std::ranges::range_value_t<Parts>>;
+  }
+  return false;
+}
+
 }  // namespace detail
 
 // Runs the awaitables (or callables that return one) of `source` - a range, a lazy view, an
@@ -152,16 +184,20 @@ using item_executor_t = typename item_executor<source_element_t<Given>>::type;
 template <class Source>
 auto concurrent(Source&& source, ConcurrentOptions options = {}) {
   using Given = std::decay_t<Source>;
-  using Ex = detail::item_executor_t<Given>;
-  return detail::concurrent_stream<detail::ConcurrentElement, Ex>(
-      options, detail::make_source<Ex, Given>(std::forward<Source>(source)));
+  if constexpr (detail::check_runnable_source<Given>()) {
+    using Ex = detail::item_executor_t<Given>;
+    return detail::concurrent_stream<detail::ConcurrentElement, Ex>(
+        options, detail::make_source<Ex, Given>(std::forward<Source>(source)));
+  }
 }
 template <class Source>
 auto concurrent(Source&& source, yield_exceptions_t, ConcurrentOptions options = {}) {
   using Given = std::decay_t<Source>;
-  using Ex = detail::item_executor_t<Given>;
-  return detail::concurrent_stream<detail::ConcurrentOutcome, Ex>(
-      options, detail::make_source<Ex, Given>(std::forward<Source>(source)));
+  if constexpr (detail::check_runnable_source<Given>()) {
+    using Ex = detail::item_executor_t<Given>;
+    return detail::concurrent_stream<detail::ConcurrentOutcome, Ex>(
+        options, detail::make_source<Ex, Given>(std::forward<Source>(source)));
+  }
 }
 
 namespace detail {
@@ -203,14 +239,21 @@ struct MakeInflated {
 template <class Items, class F>
 auto inflate(Items&& items, F fn, ConcurrentOptions options = {}) {
   using Given = std::decay_t<Items>;
-  using Item = detail::source_element_t<Given>;
-  using Parts = std::decay_t<std::invoke_result_t<F&, const Item&>>;
-  using Ex = detail::item_executor_t<Parts>;
-  detail::MakeInflated<Ex, F, Item> make{std::move(fn)};
-  const auto config = detail::concurrent_config(options);
-  return detail::make_stream<Ex, Item, detail::ConcurrentElement>(
-      detail::Ref<detail::BasicEngine<Ex>>(), config, config.max_active, false,
-      detail::make_source<Ex, Given>(std::forward<Items>(items)), std::move(make));
+  constexpr bool ok = detail::parts_are_runnable<Given, F>();
+  static_assert(
+      ok,
+      "coroexec: inflate's function must take an element and return a range of awaitables, or of "
+      "callables without parameters that return one");
+  if constexpr (ok) {
+    using Item = detail::source_element_t<Given>;
+    using Parts = std::decay_t<std::invoke_result_t<F&, const Item&>>;
+    using Ex = detail::item_executor_t<Parts>;
+    detail::MakeInflated<Ex, F, Item> make{std::move(fn)};
+    const auto config = detail::concurrent_config(options);
+    return detail::make_stream<Ex, Item, detail::ConcurrentElement>(
+        detail::Ref<detail::BasicEngine<Ex>>(), config, config.max_active, false,
+        detail::make_source<Ex, Given>(std::forward<Items>(items)), std::move(make));
+  }
 }
 
 }  // namespace coroexec

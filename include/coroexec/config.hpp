@@ -28,6 +28,9 @@
 #define COROEXEC_DECL __attribute__((visibility("default")))
 #endif
 
+// Of what gives an awaitable that somebody forgets to await.
+#define COROEXEC_AWAITED [[nodiscard("coroexec: nothing happens until it is awaited")]]
+
 namespace boost::asio {}
 
 namespace coroexec {

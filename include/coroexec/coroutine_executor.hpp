@@ -54,11 +54,11 @@ class BasicCoroutineExecutor {
   // by jobs that wait so; operation_aborted if the wait is cancelled: then the job never runs.
   template <class F, class... Args>
     requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
-  auto submit(F&& function, Args&&... arguments) {
+  COROEXEC_AWAITED auto submit(F&& function, Args&&... arguments) {
     return submit(TaskOptions{}, std::forward<F>(function), std::forward<Args>(arguments)...);
   }
   template <class F, class... Args>
-  auto submit(TaskOptions options, F&& function, Args&&... arguments) {
+  COROEXEC_AWAITED auto submit(TaskOptions options, F&& function, Args&&... arguments) {
     return detail::submit_job(make(options, std::forward<F>(function), std::forward<Args>(arguments)...));
   }
 
@@ -172,9 +172,10 @@ class BasicCoroutineExecutor {
   auto stream(bool ordered, const TaskOptions& options, F&& function, Inputs&&... inputs) {
     static_assert(sizeof...(Inputs) > 0, "coroexec: map needs an input after the function");
     detail::check_temporaries<F>();
-    return detail::map_stream<detail::ResultElement, Executor>(
-        engine_, engine_->max_active(), ordered, options, std::forward<F>(function),
-        std::forward<Inputs>(inputs)...);
+    if constexpr (sizeof...(Inputs) > 0)
+      return detail::map_stream<detail::ResultElement, Executor>(
+          engine_, engine_->max_active(), ordered, options, std::forward<F>(function),
+          std::forward<Inputs>(inputs)...);
   }
 
   detail::Ref<Engine> engine_;
@@ -190,16 +191,24 @@ using CoroutineExecutor = BasicCoroutineExecutor<>;
 // cancelling policy, a job's failure cancel it. Once everything has ended the first error leaves:
 // a job's (by policy), the body's own, timed-out, or operation_aborted if the caller was cancelled.
 template <class Executor = asio::any_io_executor, class Body>
-auto with_executor(ExecutorOptions options, Body&& body) {
+COROEXEC_AWAITED auto with_executor(ExecutorOptions options, Body&& body) {
   detail::check_temporaries<Body>();
   using Scope = BasicCoroutineExecutor<Executor>;
+  detail::check_body<Executor, Scope, std::decay_t<Body>>();
   return detail::run_with_scope<Executor, Scope, ExecutorOptions, std::decay_t<Body>>(
       options, std::string(options.name), std::forward<Body>(body));
 }
 template <class Executor = asio::any_io_executor, class Body>
   requires(!std::convertible_to<Body, ExecutorOptions>)
-auto with_executor(Body&& body) {
+COROEXEC_AWAITED auto with_executor(Body&& body) {
   return with_executor<Executor>(ExecutorOptions{}, std::forward<Body>(body));
+}
+// Refuses the options of another scope.
+template <class Executor = asio::any_io_executor, detail::ScopeOptions Options, class Body>
+  requires(!std::convertible_to<Options, ExecutorOptions>)
+auto with_executor(Options&&, Body&&) {
+  static_assert(detail::never<Body>,
+                "coroexec: the options of a CoroutineExecutor are ExecutorOptions");
 }
 
 }  // namespace coroexec

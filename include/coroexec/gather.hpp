@@ -90,34 +90,43 @@ asio::awaitable<std::vector<gathered<Form, T, Ex>>, Ex> gather_range(R range) {
 // Threads: the operations are parts of the caller and run on its executor, so inside a job, or on a
 // strand, never two at once. To use several threads submit jobs to an executor or a pool.
 template <class Executor, class... T>
-auto gather(asio::awaitable<T, Executor>... operations) {
+COROEXEC_AWAITED auto gather(asio::awaitable<T, Executor>... operations) {
   return detail::gather_each<detail::GatherFirstError, Executor, T...>(std::move(operations)...);
 }
 template <detail::OperationRange R>
-auto gather(R&& range) {
+COROEXEC_AWAITED auto gather(R&& range) {
   return detail::gather_range<detail::GatherFirstError, std::decay_t<R>>(std::forward<R>(range));
 }
 
 // The same, but throws one TaskGroupError with every error, in the order they happened, even if it is
 // only one. An error's `id` is the operation's place, from 1. (Python's TaskGroup)
 template <class Executor, class... T>
-auto gather(all_errors_t, asio::awaitable<T, Executor>... operations) {
+COROEXEC_AWAITED auto gather(all_errors_t, asio::awaitable<T, Executor>... operations) {
   return detail::gather_each<detail::GatherAllErrors, Executor, T...>(std::move(operations)...);
 }
 template <detail::OperationRange R>
-auto gather(all_errors_t, R&& range) {
+COROEXEC_AWAITED auto gather(all_errors_t, R&& range) {
   return detail::gather_range<detail::GatherAllErrors, std::decay_t<R>>(std::forward<R>(range));
 }
 
 // The same, but gives an Outcome<T> for each and throws nothing: an error cancels nobody. After a cancel
 // of the caller those that ended by it have operation_aborted. (return_exceptions=True)
 template <class Executor, class... T>
-auto gather(yield_exceptions_t, asio::awaitable<T, Executor>... operations) {
+COROEXEC_AWAITED auto gather(yield_exceptions_t, asio::awaitable<T, Executor>... operations) {
   return detail::gather_each<detail::GatherOutcomes, Executor, T...>(std::move(operations)...);
 }
 template <detail::OperationRange R>
-auto gather(yield_exceptions_t, R&& range) {
+COROEXEC_AWAITED auto gather(yield_exceptions_t, R&& range) {
   return detail::gather_range<detail::GatherOutcomes, std::decay_t<R>>(std::forward<R>(range));
+}
+
+// Refuses what has not been called, and handles.
+template <detail::NoOperation... A>
+void gather(A&&...) {
+  static_assert(
+      detail::never<A...>,
+      "coroexec: gather takes awaitables, or a range of them: call the coroutines, and co_await "
+      "a task's get()");
 }
 
 }  // namespace coroexec

@@ -6,6 +6,7 @@
 //   auto stream = generate<int>(numbers);
 #pragma once
 
+#include <concepts>
 #include <type_traits>
 #include <utility>
 
@@ -23,8 +24,10 @@ class Yield {
   // Made by generate().
   explicit Yield(GeneratorObject<T, void, Executor> generator) : generator_(std::move(generator)) {}
   // Hands `value` to the reader, and returns when the next one is asked for.
-  asio::awaitable<void, Executor> operator()(T value) const {
-    return detail::speak<T, void, Executor>(generator_.state_, std::move(value));
+  template <std::convertible_to<T> V = T>
+  asio::awaitable<void, Executor> operator()(V&& value) const {
+    detail::check_temporaries<V>();
+    return detail::speak<T, void, Executor>(generator_.state_, std::forward<V>(value));
   }
 
  private:
@@ -36,11 +39,16 @@ class Yield {
 // next(). Closing or dropping the stream ends the body at its yield. (async def … yield)
 template <class T, class Executor = asio::any_io_executor, class Body>
 AsyncGenerator<T, Executor> generate(Body body) {
-  static_assert(std::is_invocable_r_v<asio::awaitable<void, Executor>, Body&, Yield<T, Executor>>,
-                "coroexec: a generator's body must be a coroutine awaitable<void>(Yield<T>)");
-  const GeneratorObject<T, void, Executor> generator;
-  return generator(
-      detail::call_and_keep<void, Executor>(std::move(body), Yield<T, Executor>(generator)));
+  constexpr bool ok =
+      std::is_invocable_r_v<asio::awaitable<void, Executor>, Body&, Yield<T, Executor>>;
+  static_assert(ok, "coroexec: a generator's body must be a coroutine awaitable<void>(Yield<T>)");
+  if constexpr (ok) {
+    const GeneratorObject<T, void, Executor> generator;
+    return generator(
+        detail::call_and_keep<void, Executor>(std::move(body), Yield<T, Executor>(generator)));
+  } else {
+    return {};
+  }
 }
 
 }  // namespace coroexec

@@ -16,24 +16,29 @@ namespace detail {
 
 template <class Ex, class Source, class F>
 asio::awaitable<void, Ex> for_each_in(Source source, F function) {
-  std::exception_ptr failure;
-  try {
-    while (auto element = co_await source.next()) {
-      if constexpr (Awaitable<std::invoke_result_t<F&, decltype(std::move(*element))>>)
-        co_await std::invoke(function, std::move(*element));
-      else
-        std::invoke(function, std::move(*element));
+  using Element = typename optional_result<decltype(source.next())>::value_type;
+  constexpr bool callable = std::is_invocable_v<F&, Element&&>;
+  static_assert(callable, "coroexec: for_each's function must take an element of the stream");
+  if constexpr (!callable) co_return;
+  else {
+    std::exception_ptr failure;
+    try {
+      while (auto element = co_await source.next()) {
+        if constexpr (Awaitable<std::invoke_result_t<F&, decltype(std::move(*element))>>)
+          co_await std::invoke(function, std::move(*element));
+        else std::invoke(function, std::move(*element));
+      }
+    } catch (...) {
+      failure = std::current_exception();
     }
-  } catch (...) {
-    failure = std::current_exception();
+    if constexpr (requires { source.aclose(); }) {
+      const bool throws = co_await asio::this_coro::throw_if_cancelled();
+      co_await asio::this_coro::throw_if_cancelled(false);
+      co_await source.aclose();
+      co_await asio::this_coro::throw_if_cancelled(throws);
+    }
+    if (failure) std::rethrow_exception(failure);
   }
-  if constexpr (requires { source.aclose(); }) {
-    const bool throws = co_await asio::this_coro::throw_if_cancelled();
-    co_await asio::this_coro::throw_if_cancelled(false);
-    co_await source.aclose();
-    co_await asio::this_coro::throw_if_cancelled(throws);
-  }
-  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace detail

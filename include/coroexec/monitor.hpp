@@ -70,6 +70,14 @@ class Monitor {
     detail::check_temporaries<Message>();
     return detail::speak<Out, In, Executor>(state_, std::forward<Message>(message));
   }
+  // Refuses what is no message.
+  template <class Message>
+    requires(!std::convertible_to<Message, Out>)
+  void oob(Message&&) const {
+    static_assert(
+        detail::never<Message>,
+        "coroexec: this is no message of this monitor: it cannot be converted to its Out");
+  }
   asio::awaitable<In, Executor> oob() const
     requires std::is_void_v<Out> || std::default_initializable<Out>
   {
@@ -80,11 +88,15 @@ class Monitor {
   // gives one, which is kept while it runs. Nothing runs yet. (Monitor.awaitable, BoundMonitor)
   template <class F>
   auto operator()(F&& coroutine) const {
-    return MonitorAwaitable(*this, std::forward<F>(coroutine));
+    return awaitable(std::forward<F>(coroutine));
   }
   template <class F>
   auto awaitable(F&& coroutine) const {
-    return MonitorAwaitable(*this, std::forward<F>(coroutine));
+    constexpr bool ok = detail::Awaitable<F> || detail::UncalledCoroutine<F>;
+    static_assert(ok,
+                  "coroexec: a monitored coroutine is an awaitable, or a callable without "
+                  "parameters that returns one");
+    if constexpr (ok) return MonitorAwaitable(*this, std::forward<F>(coroutine));
   }
 
   // The members of MonitorAwaitable, for `coroutine` of this monitor; of another one: invalid-argument.

@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "coroexec/config.hpp"
+#include "coroexec/detail/callable.hpp"
 
 namespace coroexec {
 
@@ -34,6 +35,11 @@ asio::awaitable<Outcome<T>, Ex> as_outcome(asio::awaitable<T, Ex> operation) {
     error = std::current_exception();
   }
   co_return Outcome<T>{std::move(error)};
+}
+// Refuses what has not been called.
+template <detail::UncalledCoroutine F>
+void as_outcome(F&&) {
+  static_assert(detail::never<F>, "coroexec: as_outcome takes an awaitable: call the coroutine");
 }
 
 // Errors as elements: for concurrent and gather.

@@ -88,12 +88,21 @@ asio::awaitable<RangeRaceResult<void_to_monostate<T>>, Ex> race_range(R range) {
 // caller cancels all: then it is operation_aborted, unless one has won, or has failed. An empty range
 // is invalid-argument. Order and threads as with gather. (asyncio.wait(…, FIRST_COMPLETED), done right)
 template <class Executor, class... T>
-auto race(asio::awaitable<T, Executor>... operations) {
+COROEXEC_AWAITED auto race(asio::awaitable<T, Executor>... operations) {
   return detail::race_each<Executor, T...>(std::move(operations)...);
 }
 template <detail::OperationRange R>
-auto race(R&& range) {
+COROEXEC_AWAITED auto race(R&& range) {
   return detail::race_range<std::decay_t<R>>(std::forward<R>(range));
+}
+
+// Refuses what has not been called, and handles.
+template <detail::NoOperation... A>
+void race(A&&...) {
+  static_assert(
+      detail::never<A...>,
+      "coroexec: race takes awaitables, or a range of them: call the coroutines, and co_await "
+      "a task's get()");
 }
 
 }  // namespace coroexec

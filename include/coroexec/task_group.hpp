@@ -136,12 +136,22 @@ class BasicTaskGroup {
   template <class V = void, class F, class... Args>
   awaitable<V> start(TaskOptions options, F&& function, Args&&... arguments) {
     detail::check_temporaries<F, Args...>();
-    auto state = detail::Ref<detail::Starting<V>>::adopt(new detail::Starting<V>(*engine_));
-    auto job = detail::make_job<Executor>(*engine_, options, std::forward<F>(function),
-                                          std::forward<Args>(arguments)..., TaskStatus<V>(state));
-    state->watch(*job);
-    if constexpr (Eager) begin(*engine_, *state, *job);
-    return wait_until_started<V>(detail::StartingOwner<V>(std::move(state), std::move(job)), engine_);
+    constexpr bool callable =
+        std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>..., TaskStatus<V>>;
+    static_assert(callable,
+                  "coroexec: a task that is started with start<V>() takes a TaskStatus<V> after "
+                  "its other arguments");
+    if constexpr (callable) {
+      auto state = detail::Ref<detail::Starting<V>>::adopt(new detail::Starting<V>(*engine_));
+      auto job = detail::make_job<Executor>(*engine_, options, std::forward<F>(function),
+                                            std::forward<Args>(arguments)..., TaskStatus<V>(state));
+      state->watch(*job);
+      if constexpr (Eager) begin(*engine_, *state, *job);
+      return wait_until_started<V>(detail::StartingOwner<V>(std::move(state), std::move(job)),
+                                   engine_);
+    } else {
+      return {};
+    }
   }
 
   CancelScope& cancel_scope() noexcept { return cancel_scope_; }  // ends this group
@@ -219,30 +229,36 @@ namespace detail {
 
 template <class Ex, class Group, class Body>
 auto run_with_group(TaskGroupOptions options, std::string name, Body body)
-    -> asio::awaitable<job_result_t<Ex, Body, std::reference_wrapper<Group>>, Ex> {
-  options.name = name;
-  const Ex executor = co_await asio::this_coro::executor;
-  Group group(executor, options);
-  auto& engine = FaceAccess::engine(group);
-  auto job = make_job<Ex>(*engine, TaskOptions{}, std::move(body), std::ref(group));
-  using R = job_result_t<Ex, Body, std::reference_wrapper<Group>>;
-  if constexpr (std::is_void_v<R>) {
-    std::exception_ptr error;
-    try {
-      co_await engine->run_scope(job, executor);
-    } catch (...) {
-      error = std::current_exception();
-    }
-    if (!error) co_return;
-    // The end that its own cancel scope has made is none to tell of.
-    const asio::cancellation_state caller = co_await asio::this_coro::cancellation_state;
-    if (group.cancel_scope().cancel_called() && caller.cancelled() == asio::cancellation_type::none &&
-        job->state() == TaskState::cancelled && error == job->error())
-      co_return;
-    std::rethrow_exception(error);
+    -> asio::awaitable<body_result_t<Ex, Group, Body>, Ex> {
+  using R = body_result_t<Ex, Group, Body>;
+  check_body<Ex, Group, Body>();
+  if constexpr (!BodyResult<Ex, Group, Body>::ok) {
+    co_return;
   } else {
-    co_await engine->run_scope(job, executor);
-    co_return std::move(job->value());
+    options.name = name;
+    const Ex executor = co_await asio::this_coro::executor;
+    Group group(executor, options);
+    auto& engine = FaceAccess::engine(group);
+    auto job = make_job<Ex>(*engine, TaskOptions{}, std::move(body), std::ref(group));
+    if constexpr (std::is_void_v<R>) {
+      std::exception_ptr error;
+      try {
+        co_await engine->run_scope(job, executor);
+      } catch (...) {
+        error = std::current_exception();
+      }
+      if (!error) co_return;
+      // The end that its own cancel scope has made is none to tell of.
+      const asio::cancellation_state caller = co_await asio::this_coro::cancellation_state;
+      if (group.cancel_scope().cancel_called() &&
+          caller.cancelled() == asio::cancellation_type::none &&
+          job->state() == TaskState::cancelled && error == job->error())
+        co_return;
+      std::rethrow_exception(error);
+    } else {
+      co_await engine->run_scope(job, executor);
+      co_return std::move(job->value());
+    }
   }
 }
 
@@ -252,28 +268,30 @@ auto run_with_group(TaskGroupOptions options, std::string name, Body body)
 // with_executor. A group that was ended by its cancel scope leaves without an error; if its body was to
 // give a result and has none, operation_aborted leaves. (async with create_task_group())
 template <class Executor = asio::any_io_executor, class Body>
-auto with_task_group(TaskGroupOptions options, Body&& body) {
+COROEXEC_AWAITED auto with_task_group(TaskGroupOptions options, Body&& body) {
   detail::check_temporaries<Body>();
+  detail::check_body<Executor, BasicTaskGroup<Executor>, std::decay_t<Body>>();
   return detail::run_with_group<Executor, BasicTaskGroup<Executor>, std::decay_t<Body>>(
       options, std::string(options.name), std::forward<Body>(body));
 }
 template <class Executor = asio::any_io_executor, class Body>
   requires(!std::convertible_to<Body, TaskGroupOptions>)
-auto with_task_group(Body&& body) {
+COROEXEC_AWAITED auto with_task_group(Body&& body) {
   return with_task_group<Executor>(TaskGroupOptions{}, std::forward<Body>(body));
 }
 
 // The same with an eager group. On an executor of a concrete type its tasks are only queued, as in a plain one.
 // (asynkit.create_eager_task_group)
 template <class Executor = asio::any_io_executor, class Body>
-auto with_eager_task_group(TaskGroupOptions options, Body&& body) {
+COROEXEC_AWAITED auto with_eager_task_group(TaskGroupOptions options, Body&& body) {
   detail::check_temporaries<Body>();
+  detail::check_body<Executor, BasicTaskGroup<Executor, true>, std::decay_t<Body>>();
   return detail::run_with_group<Executor, BasicTaskGroup<Executor, true>, std::decay_t<Body>>(
       options, std::string(options.name), std::forward<Body>(body));
 }
 template <class Executor = asio::any_io_executor, class Body>
   requires(!std::convertible_to<Body, TaskGroupOptions>)
-auto with_eager_task_group(Body&& body) {
+COROEXEC_AWAITED auto with_eager_task_group(Body&& body) {
   return with_eager_task_group<Executor>(TaskGroupOptions{}, std::forward<Body>(body));
 }
 

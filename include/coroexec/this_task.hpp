@@ -138,5 +138,10 @@ asio::awaitable<T, Executor> shield(asio::awaitable<T, Executor> operation) {
   co_await engine->run_scope(job, executor, true);
   if constexpr (!std::is_void_v<T>) co_return std::move(job->value());
 }
+// Refuses what has not been called.
+template <detail::UncalledCoroutine F>
+void shield(F&&) {
+  static_assert(detail::never<F>, "coroexec: shield takes an awaitable: call the coroutine");
+}
 
 }  // namespace coroexec

@@ -171,6 +171,13 @@ asio::awaitable<WaitResult<T, Executor>, Executor> wait(std::vector<BasicTask<T,
                                                         WaitOptions options = {}) {
   return detail::wait_for_tasks(std::move(tasks), options);
 }
+// Refuses handles that are no vector.
+template <class T, class Executor, class... More>
+void wait(const BasicTask<T, Executor>&, const More&...) {
+  static_assert(detail::never<T>,
+                "coroexec: wait takes a std::vector of tasks with results of one type; one task "
+                "has a wait() of its own");
+}
 
 // The outcomes of `tasks` as they become done, one by one or in batches; results
 // are copied, or moved out where they cannot be.

@@ -81,4 +81,12 @@ asio::awaitable<T, Executor> with_timeout(Timeout& timeout, asio::awaitable<T, E
   return detail::await_in_time(timeout.limit(), &timeout, std::move(operation));
 }
 
+// Refuses a coroutine that has not been called, and a handle.
+template <class Limit, detail::NoSingleOperation A>
+void with_timeout(Limit&&, A&&) {
+  static_assert(
+      detail::never<A>,
+      "coroexec: with_timeout takes an awaitable: call the coroutine, or give a task's get()");
+}
+
 }  // namespace coroexec

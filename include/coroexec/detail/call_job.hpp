@@ -1,6 +1,8 @@
 // A job made from a callable and its arguments.
 #pragma once
 
+#include <concepts>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <string>
@@ -64,15 +66,25 @@ class EachTaskOptions {
 
 template <class Ex, class F, class... Args>
 auto make_job(Engine& engine, const TaskOptions& options, F&& function, Args&&... arguments) {
-  using T = job_result_t<Ex, F, Args...>;
-  static_assert(!std::is_same_v<T, std::exception_ptr>,
-                "coroexec: a job's result must not be std::exception_ptr: it could not be told from an "
-                "error");
-  static_assert(!std::is_reference_v<T>,
+  using Result = JobResult<Ex, std::decay_t<F>, std::decay_t<Args>...>;
+  using Given = typename Result::type;
+  static_assert(
+      !std::is_same_v<Given, std::exception_ptr>,
+      "coroexec: a job's result must not be std::exception_ptr: it could not be told from an "
+      "error");
+  static_assert(!std::is_reference_v<Given>,
                 "coroexec: a job's result must not be a reference; return a pointer or "
                 "std::reference_wrapper");
+  constexpr bool kept = std::constructible_from<std::decay_t<F>, F> &&
+                        (std::constructible_from<std::decay_t<Args>, Args> && ...);
+  static_assert(
+      kept || !Result::ok,
+      "coroexec: a callable and its arguments are copied or moved into the job, which one of "
+      "these cannot be: use std::move, or std::ref");
+  constexpr bool value = !std::is_same_v<Given, std::exception_ptr> && !std::is_reference_v<Given>;
+  using T = std::conditional_t<value, Given, void>;
   using JobType = CallJob<T, Ex, std::decay_t<F>, std::decay_t<Args>...>;
-  if constexpr (JobResult<Ex, F, Args...>::ok)
+  if constexpr (Result::ok && kept && value)
     return Ref<ResultJob<T, Ex>>::adopt(new JobType(engine, options, std::forward<F>(function),
                                                     std::forward<Args>(arguments)...));
   else

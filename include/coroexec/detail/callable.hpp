@@ -8,16 +8,21 @@
 #include <type_traits>
 
 #include "coroexec/config.hpp"
+#include "coroexec/options.hpp"
 
 namespace coroexec::detail {
 
 template <class A>
 struct awaitable_traits {
   static constexpr bool is_awaitable = false;
+  template <class>
+  static constexpr bool is_on = false;
 };
 template <class T, class Ex>
 struct awaitable_traits<asio::awaitable<T, Ex>> {
   static constexpr bool is_awaitable = true;
+  template <class Executor>
+  static constexpr bool is_on = std::is_same_v<Ex, Executor>;
   using result = T;
   using executor = Ex;
 };
@@ -25,14 +30,31 @@ struct awaitable_traits<asio::awaitable<T, Ex>> {
 template <class A>
 concept Awaitable = awaitable_traits<std::remove_cvref_t<A>>::is_awaitable;
 
+// What stands in for an awaitable: a callable without parameters that gives one. Handed to what takes awaitables it has not
+// been called.
+template <class F>
+concept UncalledCoroutine = !Awaitable<F> && (requires(std::decay_t<F>& function) {
+  { function() } -> Awaitable;
+} || requires(std::decay_t<F> function) {
+  { std::move(function)() } -> Awaitable;
+});
+
+template <class...>
+inline constexpr bool never = false;  // for a static_assert in what must not be called
+
+template <class F>
+concept ScopeOptions = std::same_as<std::remove_cvref_t<F>, ExecutorOptions> ||
+    std::same_as<std::remove_cvref_t<F>, PoolOptions>;
+
 // The result type of the job made from F and Args; a wrong one is refused with one sentence, and
 // `void` stands in for it so that no further errors follow.
+// F and Args are decayed.
 template <class Ex, class F, class... Args>
 struct JobResult {
-  static constexpr bool callable = std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>;
+  static constexpr bool callable = std::is_invocable_v<F, Args...>;
   static consteval auto returned() {
     if constexpr (callable)
-      return std::type_identity<std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...>>{};
+      return std::type_identity<std::invoke_result_t<F, Args...>>{};
     else
       return std::type_identity<void>{};
   }
@@ -45,13 +67,6 @@ struct JobResult {
       return false;
   }
   static constexpr bool ok = callable && coroutine && right_executor();
-  static_assert(callable, "coroexec: the job cannot be called with these arguments; they are passed on "
-                          "as rvalues, as std::thread does, so an lvalue reference needs std::ref");
-  static_assert(!callable || coroutine,
-                "coroexec: the job must be a coroutine: it has to return boost::asio::awaitable<T>");
-  static_assert(!coroutine || right_executor(),
-                "coroexec: the job's awaitable must have the executor type of the executor or pool it "
-                "is handed to");
   static consteval auto result() {
     if constexpr (ok)
       return std::type_identity<typename awaitable_traits<Returned>::result>{};
@@ -59,9 +74,22 @@ struct JobResult {
       return std::type_identity<void>{};
   }
   using type = typename decltype(result())::type;
+  // Clang forgets what comes after one that fails.
+  static_assert(!ScopeOptions<F>,
+                "coroexec: these are the options of a scope, those of a job are TaskOptions");
+  static_assert(callable || ScopeOptions<F>,
+                "coroexec: the job cannot be called with these arguments; they are passed on "
+                "as rvalues, as std::thread does, so an lvalue reference needs std::ref");
+  static_assert(
+      !callable || coroutine,
+      "coroexec: the job must be a coroutine: it has to return boost::asio::awaitable<T>");
+  static_assert(
+      !coroutine || right_executor(),
+      "coroexec: the job's awaitable must have the executor type of the executor or pool it "
+      "is handed to");
 };
 template <class Ex, class F, class... Args>
-using job_result_t = typename JobResult<Ex, F, Args...>::type;
+using job_result_t = typename JobResult<Ex, std::decay_t<F>, std::decay_t<Args>...>::type;
 
 // GCC 12 destroys some temporaries twice inside a co_await expression: closures whose captures need
 // a destructor, aggregates with such members, a std::function made from a closure. (GCC bug 107288 and its kin;

@@ -40,9 +40,6 @@ struct CallbackForm {
   static constexpr bool three = std::is_invocable_v<Cb, Value, std::exception_ptr, Context>;
   static constexpr bool two = std::is_invocable_v<Cb, Value, std::exception_ptr>;
   static constexpr bool one = std::is_invocable_v<Cb, Value>;
-  static_assert(three || two || one,
-                "coroexec: the callback must take (std::optional<T> result), (result, "
-                "std::exception_ptr error) or (result, error, context); T is std::monostate for void");
 
   static auto call(Cb& cb, Value value, std::exception_ptr error, Context& context) {
     if constexpr (three)
@@ -53,9 +50,8 @@ struct CallbackForm {
       return std::invoke(std::move(cb), std::move(value));
   }
   using Returned = decltype(call(std::declval<Cb&>(), Value(), nullptr, std::declval<Context&>()));
-  static_assert(!(three || two || one) || Awaitable<Returned>,
-                "coroexec: the callback must be a coroutine: it has to return "
-                "boost::asio::awaitable<T>");
+  static constexpr bool callable = three || two || one;
+  static constexpr bool ok = Awaitable<Returned>;
 };
 
 // Call, then callback; the callback's result is the job's. A job that was cancelled has no callback:
@@ -71,8 +67,19 @@ class CallThenCallback {
   auto operator()(Args&&... args) {
     using R = job_result_t<Ex, Call, Args...>;
     using Form = CallbackForm<Cb, R, Context>;
-    using R2 = typename awaitable_traits<typename Form::Returned>::result;
-    return run<R, R2, Form>(std::invoke(std::move(call_), std::forward<Args>(args)...));
+    static_assert(
+        Form::callable,
+        "coroexec: the callback must take (std::optional<T> result), (result, "
+        "std::exception_ptr error) or (result, error, context); T is std::monostate for void");
+    static_assert(!Form::callable || Form::ok,
+                  "coroexec: the callback must be a coroutine: it has to return "
+                  "boost::asio::awaitable<T>");
+    if constexpr (Form::ok) {
+      using R2 = typename awaitable_traits<typename Form::Returned>::result;
+      return run<R, R2, Form>(std::invoke(std::move(call_), std::forward<Args>(args)...));
+    } else {
+      return asio::awaitable<void, Ex>();
+    }
   }
 
  private:

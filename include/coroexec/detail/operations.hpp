@@ -70,6 +70,22 @@ struct operation_range<R> {
 };
 template <class R>
 concept OperationRange = operation_range<std::remove_cvref_t<R>>::ok;
+
+// What people hand in for an operation: a coroutine that has not been called, a task's handle, or a range of such.
+template <class A>
+inline constexpr bool is_task = false;
+template <class T, class Ex>
+inline constexpr bool is_task<BasicTask<T, Ex>> = true;
+template <class A>
+concept NoSingleOperation = UncalledCoroutine<A> || is_task<std::remove_cvref_t<A>>;
+template <class A>
+inline constexpr bool is_range_of_none = false;
+template <class A>
+  requires std::ranges::input_range<A>
+inline constexpr bool is_range_of_none<A> = NoSingleOperation<std::ranges::range_value_t<A>>;
+template <class A>
+concept NoOperation = NoSingleOperation<A> || is_range_of_none<std::remove_reference_t<A>>;
+
 template <class R>
 using range_result = typename operation_range<R>::element::result;
 template <class R>

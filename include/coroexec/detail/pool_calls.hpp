@@ -91,7 +91,13 @@ inline constexpr bool is_iter_options = std::same_as<std::remove_cvref_t<T>, Ite
 // The arguments after the input: [cb[, ctx]], and last a getres tag or IterOptions.
 template <class Ex, class... More>
 struct MapParts {
-  static constexpr bool has_tag = ((is_getres<More> || is_iter_options<More>) || ...);
+  static constexpr std::size_t tags =
+      (std::size_t(is_getres<More> || is_iter_options<More>) + ... + 0);
+  static constexpr bool tag_is_last = [] {
+    bool last = true, seen = false;
+    ((last = last && !seen, seen = is_getres<More> || is_iter_options<More>), ...);
+    return last;
+  }();
 
   template <std::size_t... I, class F, class Tuple>
   static auto each_of(std::index_sequence<I...>, const TaskOptions& options, F&& function,
@@ -102,9 +108,14 @@ struct MapParts {
   }
   template <class F>
   static auto each(const TaskOptions& options, F&& function, More... more) {
-    constexpr std::size_t callbacks = sizeof...(More) - (has_tag ? 1 : 0);
-    static_assert(callbacks <= 2, "coroexec: at most a callback and its context follow the input");
-    return each_of(std::make_index_sequence<callbacks>(), options, std::forward<F>(function),
+    constexpr std::size_t callbacks = sizeof...(More) - (tags > 0 ? 1 : 0);
+    static_assert(
+        tag_is_last,
+        "coroexec: getres:: or IterOptions is the last argument, and there is one of them at most");
+    static_assert(callbacks <= 2 || !tag_is_last,
+                  "coroexec: at most a callback and its context follow the input");
+    return each_of(std::make_index_sequence<(tag_is_last && callbacks <= 2 ? callbacks : 0)>(),
+                   options, std::forward<F>(function),
                    std::tuple<More...>(std::forward<More>(more)...));
   }
 

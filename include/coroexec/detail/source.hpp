@@ -186,6 +186,20 @@ template <class S>
 inline constexpr bool is_source = is_async_source<S> ||
                                   std::ranges::input_range<typename unwrap_reference<S>::type>;
 
+// Stands in for an input that has been refused, so that no further errors follow.
+struct NoSource {
+  struct Anything {
+    template <class T>
+    operator T() const;
+  };
+  static constexpr bool asynchronous = false;
+  using value_type = Anything;
+  template <class Use>
+  bool pull(Use&&) {
+    return false;
+  }
+};
+
 // What may be streamed from, made uniform.
 template <class Ex, class... Given>
 auto make_source(Given... given) {
@@ -197,10 +211,21 @@ auto make_source(Given... given) {
   else if constexpr (sizeof...(Given) == 1 && (is_async_source<Given> && ...))
     return AsyncInput<Given..., Ex>(std::move(given)...);
   else {
-    static_assert((!is_async_source<Given> && ...),
-                  "coroexec: several inputs are read side by side only if all are ranges");
-    return RangeSource<Given...>(std::move(given)...);
+    constexpr bool ranges = (!is_async_source<Given> && ...);
+    static_assert(ranges, "coroexec: several inputs are read side by side only if all are ranges");
+    if constexpr (ranges && (is_source<Given> && ...))
+      return RangeSource<Given...>(std::move(given)...);
+    else return NoSource();
   }
+}
+
+// The same for those who cannot wait.
+template <class Given>
+auto make_range_source(Given given) {
+  constexpr bool range = is_source<Given> && !is_async_source<Given>;
+  static_assert(range, "coroexec: map_n does not wait, so its input must be a range");
+  if constexpr (range) return RangeSource<Given>(std::move(given));
+  else return NoSource();
 }
 
 }  // namespace coroexec::detail

@@ -47,6 +47,8 @@ Child::Child(const std::vector<std::string>& command, Streams streams) {
     if (given[fd] < 0) ::posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
     else ::posix_spawn_file_actions_adddup2(&actions, given[fd], fd);
   }
+  // Asio's sockets are inherited: a connection that a server here closes would stay open in the child.
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, 3);
   std::vector<char*> argv;
   for (const auto& argument : command) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
