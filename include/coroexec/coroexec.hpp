@@ -18,6 +18,7 @@
 #include "coroexec/gather.hpp"
 #include "coroexec/generate.hpp"
 #include "coroexec/generator_object.hpp"
+#include "coroexec/inspect.hpp"
 #include "coroexec/interrupt.hpp"
 #include "coroexec/iter_options.hpp"
 #include "coroexec/itermap.hpp"
