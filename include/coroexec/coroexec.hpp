@@ -37,5 +37,6 @@
 #include "coroexec/task.hpp"
 #include "coroexec/task_group.hpp"
 #include "coroexec/this_task.hpp"
+#include "coroexec/trace.hpp"
 #include "coroexec/wait.hpp"
 #include "coroexec/with_timeout.hpp"
