@@ -23,6 +23,7 @@
 #include "coroexec/iter_options.hpp"
 #include "coroexec/itermap.hpp"
 #include "coroexec/job_times.hpp"
+#include "coroexec/metrics.hpp"
 #include "coroexec/monitor.hpp"
 #include "coroexec/observer.hpp"
 #include "coroexec/oob_data.hpp"
