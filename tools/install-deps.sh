@@ -158,6 +158,7 @@ if ((level >= 3)); then
   need ccache ccache
   need /usr/include/benchmark/benchmark.h libbenchmark-dev
   need valgrind valgrind
+  need gdb gdb
 fi
 
 if ((${#missing[@]})); then
