@@ -52,7 +52,7 @@ TaskBase::TaskBase(Engine& engine, const TaskOptions& options)
     if (timeout_ < std::chrono::nanoseconds::zero()) refuse_timeout(options.name);
     special = true;
   }
-  if (!options.name.empty() || engine.observer_) [[unlikely]] set_up(options);
+  if (!options.name.empty() || (engine.observer_ && engine.observes(id_))) [[unlikely]] set_up(options);
   engine.retain();
 }
 
