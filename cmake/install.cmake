@@ -33,4 +33,4 @@ configure_file(cmake/coroexec.pc.in ${PROJECT_BINARY_DIR}/coroexec.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/coroexec.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT coroexec-dev)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/coroexec COMPONENT coroexec-dev)
-install(FILES tools/coroexec-gdb.py DESTINATION ${CMAKE_INSTALL_DATADIR}/coroexec COMPONENT coroexec-dev)
+install(FILES tools/coroexec-gdb.py tools/coroexec-gdb-tree.py DESTINATION ${CMAKE_INSTALL_DATADIR}/coroexec COMPONENT coroexec-dev)

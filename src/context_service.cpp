@@ -1,6 +1,8 @@
 #include "coroexec/detail/context_service.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <bit>
 
 #include "coroexec/detail/engine.hpp"
 #include "coroexec/detail/handover.hpp"
@@ -11,16 +13,44 @@ namespace coroexec::detail {
 struct ContextService::Lists {
   IntrusiveList<WaitNode, &WaitNode::in_service_> waiting;
   IntrusiveList<Handover, &Handover::in_service> handovers;
-  std::vector<Engine*> engines;
   std::vector<std::pair<KeptKey, Ref<Engine>>> kept;
+  std::shared_ptr<Observer> observer;
+  std::uint64_t sample_mask = 0;
+  Ended ended;
 };
 
 asio::execution_context::id ContextService::id;
 
-ContextService::ContextService(asio::execution_context& context)
-    : asio::execution_context::service(context), lists_(new Lists) {}
+namespace {
 
-ContextService::~ContextService() { delete lists_; }
+// What observers see of several contexts is told apart by numbers of the process.
+std::atomic<std::uint64_t> last_engine{0};
+std::atomic<std::uint32_t> last_worker{0};
+
+std::mutex& mutex_of_process() noexcept {
+  static std::mutex mutex;
+  return mutex;
+}
+
+}  // namespace
+
+ContextService* ContextService::first_in_process = nullptr;
+
+ContextService::ContextService(asio::execution_context& context)
+    : asio::execution_context::service(context), lists_(new Lists) {
+  std::lock_guard lock(mutex_of_process());
+  next_in_process = std::exchange(first_in_process, this);
+}
+
+ContextService::~ContextService() {
+  {
+    std::lock_guard lock(mutex_of_process());
+    auto** place = &first_in_process;
+    while (*place != this) place = &(*place)->next_in_process;
+    *place = next_in_process;
+  }
+  delete lists_;
+}
 
 ContextService& ContextService::of(asio::execution_context& context) {
   return asio::use_service<ContextService>(context);
@@ -61,7 +91,9 @@ Worker& ContextService::acquire_worker() {
   std::lock_guard lock(mutex_);
   if (free_workers_.empty()) {
     free_workers_.reserve(workers_.size() + 1);
-    return workers_.emplace_back();
+    Worker& worker = workers_.emplace_back();
+    worker.number = last_worker.fetch_add(1, std::memory_order_relaxed) + 1;
+    return worker;
   }
   Worker& worker = *free_workers_.back();
   free_workers_.pop_back();
@@ -77,18 +109,43 @@ void ContextService::release_worker(Worker& worker) noexcept {
 void ContextService::add(Engine& engine) {
   std::lock_guard lock(mutex_);
   if (shut_down_) throw_error(errc::closed, engine.label() + " on an execution context that is being destroyed");
-  engine.index_in_service = lists_->engines.size();
-  lists_->engines.push_back(&engine);
+  engine.index_in_service = engines_.size();
+  engines_.push_back(&engine);
+  engine.be_observed(last_engine.fetch_add(1, std::memory_order_relaxed) + 1, lists_->observer,
+                     lists_->sample_mask);
+}
+
+void ContextService::observe(std::shared_ptr<Observer> observer, std::size_t one_in) {
+  std::lock_guard lock(mutex_);  // the one before, now in `observer`, goes without it
+  lists_->observer.swap(observer);
+  lists_->sample_mask = std::bit_ceil(std::max<std::uint64_t>(one_in, 1)) - 1;
 }
 
 void ContextService::remove(Engine& engine) noexcept {
+  EndedJobs jobs;
+  if (engine.is_observed()) {
+    const Stats stats = engine.stats();
+    jobs = {stats.succeeded, stats.failed, stats.cancelled};
+  }
   std::lock_guard lock(mutex_);
-  auto& engines = lists_->engines;
+  auto& engines = engines_;
   const auto index = engine.index_in_service;
   if (index >= engines.size() || engines[index] != &engine) return;  // the context is shutting down
+  if (engine.is_observed()) count_ended_locked(engine, jobs);
   engines.back()->index_in_service = engine.index_in_service;
   engines[engine.index_in_service] = engines.back();
   engines.pop_back();
+}
+
+// A program may make any number of names.
+void ContextService::count_ended_locked(const Engine& engine, const EndedJobs& jobs) noexcept {
+  constexpr std::size_t most_names = 100;
+  try {
+    std::pair label(std::string(engine.kind()), engine.scope_name());
+    if (lists_->ended.size() >= most_names && !lists_->ended.contains(label)) label.second.clear();
+    lists_->ended[std::move(label)] += jobs;
+  } catch (...) {  // no memory: they are not counted
+  }
 }
 
 Engine* ContextService::find_kept_locked(const KeptKey& wanted) noexcept {
@@ -150,9 +207,33 @@ std::vector<Ref<Handover>> ContextService::generators() {
 
 std::vector<Ref<Engine>> ContextService::engines() {
   std::lock_guard lock(mutex_);
+  return engines_locked();
+}
+
+std::pair<std::vector<Ref<Engine>>, ContextService::Ended> ContextService::engines_and_ended() {
+  std::lock_guard lock(mutex_);
+  return {engines_locked(), lists_->ended};
+}
+
+std::vector<Ref<Engine>> ContextService::engines_locked() {
   std::vector<Ref<Engine>> engines;
-  for (auto* engine : lists_->engines) engines.emplace_back(engine);
+  for (auto* engine : engines_)
+    if (engine->retain_unless_gone()) engines.push_back(Ref<Engine>::adopt(engine));
   return engines;
+}
+
+bool ContextService::all_have_threads() {
+  std::lock_guard lock(mutex_);
+  return std::ranges::all_of(engines_,
+                             [](const Engine* engine) { return engine->threads(); });
+}
+
+std::vector<const Worker*> ContextService::parked_workers() {
+  std::lock_guard lock(wait_mutex_);
+  std::vector<const Worker*> workers;
+  for (auto* node = lists_->waiting.front(); node; node = lists_->waiting.next(*node))
+    if (node->worker) workers.push_back(node->worker);
+  return workers;
 }
 
 std::vector<const WaitList*> ContextService::waits_of(const TaskBase& job) {
@@ -171,7 +252,7 @@ void ContextService::shutdown() {
   {
     std::lock_guard lock(mutex_);
     shut_down_ = true;
-    lists_->engines.clear();  // a context may call shutdown() twice (Boost 1.83)
+    engines_.clear();  // a context may call shutdown() twice (Boost 1.83)
     kept.swap(lists_->kept);
   }
   for (auto& engine : engines) engine->context_dies();

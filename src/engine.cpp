@@ -29,7 +29,7 @@ void Engine::throw_if_closed_locked() const {
 }
 
 [[gnu::always_inline]] inline void Engine::enqueue_locked(TaskBase& job, Effects& effects) {
-  if (job.timeout_ != no_timeout) [[unlikely]] deadlines_.reserve(admission_.active() + admission_.queued() + 1);
+  if (job.special) [[unlikely]] queue_special_locked(job, effects);  // with a timeout, or observed
   job.retain();
   queued_.push_back(job);
   admission_.enqueued();
@@ -69,13 +69,14 @@ bool Engine::try_submit(TaskBase& job) {
   return true;
 }
 
-bool Engine::submit_or_wait(TaskBase& job) {
+bool Engine::submit_or_wait(TaskBase& job, RoomWait& wait) {
   Effects effects;
   {
     std::lock_guard lock(mutex_);
     throw_if_closed_locked();
     if (!admission_.has_room()) {
       admission_.wait_begun();
+      room_waits_.push_back(wait);
       return false;
     }
     enqueue_locked(job, effects);
@@ -84,11 +85,12 @@ bool Engine::submit_or_wait(TaskBase& job) {
   return true;
 }
 
-bool Engine::end_wait(TaskBase* job, bool let_in) {
+bool Engine::end_wait(TaskBase* job, bool let_in, RoomWait& wait) {
   Effects effects;
   bool accepted = false;
   {
     std::lock_guard lock(mutex_);
+    room_waits_.remove(wait);
     let_in = let_in || take_token_locked();  // cancelled, but its token may have been sent already
     let_in ? admission_.reservation_used() : admission_.wait_given_up();
     accepted = job && let_in && phase_ == Phase::open;
@@ -101,9 +103,10 @@ bool Engine::end_wait(TaskBase* job, bool let_in) {
   return accepted;
 }
 
-void Engine::wait_dropped() noexcept {
+void Engine::wait_dropped(RoomWait& wait) noexcept {
   {
     std::lock_guard lock(mutex_);
+    room_waits_.remove(wait);
     // Its token may have gone with it; then one fewer waits than are counted.
     take_token_locked() || admission_.waiting() == 0 ? admission_.reservation_used() : admission_.wait_given_up();
   }
@@ -216,49 +219,65 @@ Worker& Engine::new_worker_locked(bool is_body) {
   return worker;
 }
 
-[[gnu::always_inline]] inline TaskBase* Engine::start_next_locked(Worker& worker, Effects& effects) {
+[[gnu::always_inline]] inline TaskBase* Engine::start_next_locked(Worker& worker,
+                                                                  const TaskBase* ended,
+                                                                  Effects& effects) {
   if (worker.is_body || !start_allowed_locked()) return nullptr;
   TaskBase& job = *queued_.pop_front();
-  if (!begin_locked(job, worker)) [[unlikely]] {
-    auto error = std::make_exception_ptr(std::bad_alloc());
-    interrupt_locked(job, error, effects);
-  }
+  begin_locked(job, worker, ended, &effects);
   wake_worker_locked(effects);
   return &job;
 }
 
-// False: there is no memory to watch its deadline.
-bool Engine::begin_locked(TaskBase& job, Worker& worker) {
+void Engine::begin_locked(TaskBase& job, Worker& worker, const TaskBase* previous,
+                          Effects* effects) {
   admission_.started();
   job.state_.store(TaskState::running, std::memory_order_relaxed);
   job.worker_ = &worker;
   worker.job = &job;
   if (!busy_.linked(worker)) busy_.push_back(worker);
   if (rate_.limited()) [[unlikely]] rate_.started(now());
-  return job.timeout_ == no_timeout || begin_deadline_locked(job);
+  if (job.special) [[unlikely]] begin_special_locked(job, worker, previous, effects);
 }
 
-[[gnu::noinline]] bool Engine::begin_deadline_locked(TaskBase& job) {
-  const Time deadline = deadline_in(job.timeout_, now());
-  deadlines_.add(job, deadline);
-  return want_timer_locked(deadline);
-}
-
-// For a job that is begun where an error can be told: so that the beginning cannot fail.
-void Engine::make_room_for_deadline_locked(const TaskBase& job) {
+// With a deadline, or for an observer: the end of the job before it on the worker is its beginning.
+[[gnu::noinline]] void Engine::begin_special_locked(TaskBase& job, Worker& worker,
+                                                    const TaskBase* previous, Effects* effects) {
+  const Time time = previous && previous->observed ? previous->record().ended : now();
+  if (job.observed) {
+    job.record().started = time;
+    job.record().worker = worker.number;
+    if (effects) effects->tells_started = true, effects->told = &job;
+  }
   if (job.timeout_ == no_timeout) return;
-  deadlines_.reserve(admission_.active() + admission_.queued() + 1);
+  const Time deadline = deadline_in(job.timeout_, time);
+  deadlines_.add(job, deadline);
+  if (want_timer_locked(deadline) || !effects) return;
+  auto error = std::make_exception_ptr(std::bad_alloc());
+  interrupt_locked(job, error, *effects);
+}
+
+// For a job that is begun where an error can be told: so that its beginning cannot fail.
+void Engine::watch_deadline_locked(const TaskBase& job) {
+  if (job.timeout_ == no_timeout) return;
   if (!want_timer_locked(deadline_in(job.timeout_, now()))) throw std::bad_alloc();
 }
 
 [[gnu::noinline]] void Engine::end_deadline_locked(TaskBase& job) noexcept { deadlines_.remove(job); }
 
+[[gnu::noinline]] TaskBase* Engine::take_given(Worker& worker) noexcept {
+  TaskBase* const job = std::exchange(worker.given, nullptr);
+  if (job->observed) tell_started(*job);
+  return job;
+}
+
 TaskBase* Engine::advance(Worker& worker) noexcept {
-  if (worker.given) return std::exchange(worker.given, nullptr);
+  if (worker.given) [[unlikely]] return take_given(worker);
   TaskBase* const ended = worker.job;
   if (ended) ended->drop_payload();
   const bool aborted = ended && ended->error_ && ended->cancel_reason.load(std::memory_order_relaxed) != CancelReason::none &&
                        is_cancelled(ended->error_);
+  if (ended && ended->observed) [[unlikely]] tell_ended(*ended, aborted);
   Effects effects;
   TaskBase* next = nullptr;
   {
@@ -268,7 +287,7 @@ TaskBase* Engine::advance(Worker& worker) noexcept {
     if (ended) finish_locked(worker, *ended, aborted, effects);
     if (ended && worker.interruption) end_interruption_locked(worker, effects);
     // Perhaps still on the stack of whoever started it: no other job is to run there.
-    if (!ended || !ended->started_here) next = start_next_locked(worker, effects);
+    if (!ended || !ended->started_here) next = start_next_locked(worker, ended, effects);
     if (arrives) [[unlikely]] arrived_locked(worker, effects);
     if (ended && !next) busy_.remove(worker);
     after_change_locked(effects);
@@ -314,6 +333,7 @@ void Engine::worker_gone(Worker& worker) noexcept {
   worker.given = nullptr;
   uncount_job(worker);
   if (job) job->drop_payload();
+  if (job && job->observed) [[unlikely]] tell_dropped(*job);
   Effects effects;
   bool recyclable = false;
   {
@@ -486,6 +506,8 @@ void Engine::send_home(IntrusiveList<Worker, &Worker::link>& idle) noexcept {
 // ---- what comes of it
 
 void Engine::Effects::carry_out_all(Engine& engine) noexcept {
+  if (tells_queued) engine.tell_queued(*told);
+  if (tells_started) engine.tell_started(*told);
   if (resume || start || start_failed) send_for_worker(engine);
   if (crowd) engine.send_for_two();
   if (admits) engine.admit();

@@ -124,7 +124,9 @@ void Engine::start_body(TaskBase& body) {
     body.worker_ = worker;
     worker->job = &body;
     busy_.push_back(*worker);
+    if (body.observed) note_begun_locked(body, *worker);
   }
+  if (body.observed) tell_queued(body), tell_started(body);
   start_worker(*worker);
 }
 

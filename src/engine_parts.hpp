@@ -1,35 +1,54 @@
 // What the files of the engine share.
 #pragma once
 
+#include <bit>
 #include <chrono>
+#include <cstdint>
 #include <exception>
 
 #include "coroexec/detail/engine.hpp"
 
 namespace coroexec::detail {
 
+// Of what a decision leads to: a byte each, to be asked for in one go.
+struct EffectMarks {
+  bool crowd = false;  // workers have arrived in a row, and there are jobs
+  bool admits = false;
+  bool cancels = false;
+  bool start_failed = false;
+  bool tells_queued = false;  // an observer, of `told`
+  bool tells_started = false;
+  bool none[2] = {};
+  bool any() const noexcept { return std::bit_cast<std::uint64_t>(*this) != 0; }
+};
+
 // What a decision leads to, carried out once the lock is released: no user code and no executor is
 // ever called under it.
-struct Engine::Effects {
+struct Engine::Effects : EffectMarks {
   WaitList::Taken waiters;
   IntrusiveList<TaskBase, &TaskBase::link> settled;  // ended in the queue, each counted once
   Worker* start = nullptr;
   Worker* resume = nullptr;
   QueueNode* handler = nullptr;  // of `resume`
   std::exception_ptr unused;     // an interruption that came to nothing: destroyed without the lock
-  bool crowd = false;            // workers have arrived in a row, and there are jobs
-  bool admits = false;
-  bool cancels = false;
-  bool start_failed = false;
+  TaskBase* told;                // set if an observer is told
 
   // Most often there is nothing to do; a call for that would be a hundredth of a job's cost.
   [[gnu::always_inline]] void carry_out(Engine& engine) noexcept {
-    if (resume || start || crowd || admits || cancels || start_failed || !settled.empty()) carry_out_all(engine);
+    if (any() || resume || start || !settled.empty()) carry_out_all(engine);
     waiters.complete();
   }
   void carry_out_all(Engine& engine) noexcept;
   void send_for_worker(Engine& engine) noexcept;
 };
+
+inline void Engine::queue_special_locked(TaskBase& job, Effects& effects) {
+  if (job.timeout_ != no_timeout) deadlines_.reserve(admission_.active() + admission_.queued() + 1);
+  if (!job.observed) return;
+  note_queued_locked(job);
+  effects.tells_queued = true;
+  effects.told = &job;
+}
 
 template <class F>
 void Engine::for_each_running_locked(F f) const {

@@ -144,8 +144,7 @@ bool Engine::open() const {
 
 Stats Engine::stats() const {
   std::lock_guard lock(mutex_);
-  return {admission_.waiting(), admission_.queued(), admission_.active(),
-          succeeded_,           failed_,             cancelled_};
+  return {admission_.waiting(), admission_.queued(), admission_.active(), succeeded_, failed_, cancelled_, now()};
 }
 
 std::vector<TaskError> Engine::errors() const {

@@ -1,6 +1,6 @@
 // What a SchedulingContext asks of the engines on it: its own time, tasks with an entry each, and who
 // waits for what.
-#include "coroexec/detail/engine.hpp"
+#include "engine_parts.hpp"
 
 namespace coroexec::detail {
 
@@ -27,10 +27,12 @@ void Engine::ring() noexcept {
 void Engine::start_task(TaskBase& job) {
   Worker* worker = nullptr;
   QueueNode* parked = nullptr;
+  Effects effects;
   {
     std::lock_guard lock(mutex_);
     throw_if_closed_locked();
-    make_room_for_deadline_locked(job);
+    if (job.special) queue_special_locked(job, effects);
+    watch_deadline_locked(job);
     worker = idle_.pop_front();
     if (!worker) {
       worker = &new_worker_locked(false);
@@ -42,6 +44,7 @@ void Engine::start_task(TaskBase& job) {
     admission_.enqueued();
     begin_locked(job, *worker);
   }
+  effects.carry_out(*this);
   parked ? schedule(*worker, *parked) : start_worker(*worker);
 }
 

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "coroexec/detail/context_cell.hpp"
-#include "coroexec/detail/engine.hpp"
+#include "engine_parts.hpp"
 
 namespace coroexec::detail {
 
@@ -49,7 +49,9 @@ Engine::StartHere Engine::begin_here(TaskBase& job) {
   StartHere start;
   std::lock_guard lock(mutex_);
   if (phase_ != Phase::open) return start;
-  make_room_for_deadline_locked(job);
+  Effects effects;  // of which start_here() itself tells
+  if (job.special) queue_special_locked(job, effects);
+  watch_deadline_locked(job);
   Worker& worker = worker_for_start_here_locked();
   start.worker = &worker;
   worker.turn_left = Worker::jobs_per_turn;
@@ -95,6 +97,7 @@ bool Engine::start_here(TaskBase& job) {
   if (!may_start_here()) return submit_if_open(job);
   auto start = begin_here(job);
   if (!start.worker) return false;
+  if (job.observed) tell_queued(job);
   const WorkDuring work(kept_ ? start.worker->queue : nullptr, job);
   try {
     run_here(*start.worker, start.parked);

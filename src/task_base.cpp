@@ -1,6 +1,7 @@
 #include "coroexec/detail/task_base.hpp"
 
 #include <cstring>
+#include <new>
 
 #include "coroexec/detail/context_cell.hpp"
 #include "coroexec/detail/engine.hpp"
@@ -13,23 +14,50 @@ namespace coroexec::detail {
                                           engine_->label() + ": timeout must not be negative");
 }
 
-[[gnu::noinline]] void TaskBase::keep_name(std::string_view name) {
-  const std::size_t size = name.size();
-  name_ = static_cast<char*>(allocate_block(sizeof(std::size_t) + size));
+void TaskBase::keep_name(const TaskOptions& options) {
+  const std::size_t size = options.name.size();
+  const std::size_t before = observed ? sizeof(JobRecord) : 0;
+  name_ = static_cast<char*>(allocate_block(before + sizeof size + size)) + before;
   std::memcpy(name_, &size, sizeof size);
-  std::memcpy(name_ + sizeof size, name.data(), size);
+  std::memcpy(name_ + sizeof size, options.name.data(), size);
+  if (!observed) return;
+  auto* record = new (name_ - before) JobRecord{};
+  record->where = options.where;
+  Worker* const maker = current_worker();
+  if (!maker || !maker->job) return;
+  record->submitter = maker->job->id();
+  record->submitter_scope = maker->engine->number();
+  record->submitter_worker = maker->number;
+}
+
+[[gnu::noinline]] void TaskBase::forget_name() noexcept {
+  const std::size_t before = observed ? sizeof(JobRecord) : 0;
+  free_block(name_ - before, before + sizeof(std::size_t) + name().size());
+}
+
+JobRecord& TaskBase::record() const noexcept {
+  return *std::launder(reinterpret_cast<JobRecord*>(name_ - sizeof(JobRecord)));
+}
+
+[[gnu::noinline]] void TaskBase::set_up(const TaskOptions& options) {
+  observed = engine_->observer_ && engine_->observes(id_);
+  special = special || observed;
+  if (observed || !options.name.empty()) keep_name(options);
 }
 
 TaskBase::TaskBase(Engine& engine, const TaskOptions& options)
     : references_(engine.threads()), engine_(&engine), id_(engine.next_id()), timeout_(options.timeout),
       context(inherited_cell()) {
-  if (timeout_ < std::chrono::nanoseconds::zero()) refuse_timeout(options.name);
-  if (!options.name.empty()) keep_name(options.name);
+  if (timeout_ != no_timeout) [[unlikely]] {
+    if (timeout_ < std::chrono::nanoseconds::zero()) refuse_timeout(options.name);
+    special = true;
+  }
+  if (!options.name.empty() || (engine.observer_ && engine.observes(id_))) [[unlikely]] set_up(options);
   engine.retain();
 }
 
 TaskBase::~TaskBase() {
-  if (name_) [[unlikely]] free_block(name_, sizeof(std::size_t) + name().size());
+  if (name_) [[unlikely]] forget_name();
   engine_->release();
 }
 
@@ -41,7 +69,7 @@ std::string_view TaskBase::name() const noexcept {
 }
 
 std::string TaskBase::label() const {
-  const std::string quoted = name_ ? " '" + std::string(name()) + "'" : "";
+  const std::string quoted = name().empty() ? "" : " '" + std::string(name()) + "'";
   return engine_->part_of_caller() ? "operation" + quoted : "job " + std::to_string(id_) + quoted;
 }
 

@@ -22,8 +22,8 @@ Result not_begun(std::uint64_t line, const std::string& text) {
 
 }  // namespace
 
-Crawl::Crawl(const Options& options, UrlSource& source, Fetcher& fetcher, Reporter& reporter)
-    : options_(options), source_(source), fetcher_(fetcher), reporter_(reporter) {}
+Crawl::Crawl(const Options& options, UrlSource& source, Fetcher& fetcher, Reporter& reporter, TraceFile* trace)
+    : options_(options), source_(source), fetcher_(fetcher), reporter_(reporter), trace_(trace) {}
 
 asio::awaitable<void> Crawl::run() {
   const coroexec::PoolOptions limits{.size = options_.concurrency,
@@ -57,6 +57,7 @@ asio::awaitable<Result> Crawl::fetch_one(Request request) {
     ++running_;
     result = co_await fetcher_.fetch(request);
     --running_;
+    if (trace_) trace_->add(result);
   }
   source_.release(request);
   if (stopping_ && running_ == 0) cancel();  // what waits for its start under --rate need not

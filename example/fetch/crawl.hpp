@@ -9,13 +9,15 @@
 #include "fetcher.hpp"
 #include "options.hpp"
 #include "reporter.hpp"
+#include "trace_file.hpp"
 #include "url_source.hpp"
 
 namespace fetch {
 
 class Crawl {
  public:
-  Crawl(const Options& options, UrlSource& source, Fetcher& fetcher, Reporter& reporter);
+  // `trace`, null for none, is told of each fetch.
+  Crawl(const Options& options, UrlSource& source, Fetcher& fetcher, Reporter& reporter, TraceFile* trace = nullptr);
 
   // Returns when every line taken in has its result reported, be it that it was cancelled. Throws
   // std::system_error if the list cannot be read or the results cannot be written.
@@ -35,6 +37,7 @@ class Crawl {
   UrlSource& source_;
   Fetcher& fetcher_;
   Reporter& reporter_;
+  TraceFile* trace_;
   coroexec::AioPool* pool_ = nullptr;
   std::size_t running_ = 0;
   bool stopping_ = false;

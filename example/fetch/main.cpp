@@ -14,11 +14,14 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <vector>
 
 #include "crawl.hpp"
 #include "demo_server.hpp"
 #include "interrupt.hpp"
+#include "metrics_server.hpp"
 #include "process.hpp"
+#include "trace_file.hpp"
 
 namespace fetch {
 namespace {
@@ -68,8 +71,26 @@ std::unique_ptr<LineSource> open_lines(asio::any_io_executor executor, const Opt
   return std::make_unique<LineSource>(executor, fd, "the demonstration's list");
 }
 
+// Who looks on: told of all scopes made from now on, but of those of the server for metrics.
+struct Watch {
+  Watch(asio::any_io_executor executor, const Options& options) {
+    std::vector<std::shared_ptr<coroexec::Observer>> observers;
+    if (!options.trace.empty()) observers.push_back(trace.emplace(options.trace).observer());
+    if (options.metrics) {
+      auto times = std::make_shared<coroexec::JobTimes>();
+      metrics.emplace(executor, *options.metrics, times);
+      if (*options.metrics == 0) say("metrics are at " + metrics->address());
+      observers.push_back(std::move(times));
+    }
+    if (!observers.empty()) coroexec::observe(executor, coroexec::observers(std::move(observers)));
+  }
+  std::optional<TraceFile> trace;
+  std::optional<MetricsServer> metrics;
+};
+
 asio::awaitable<int> fetch_all(const Options& options) {
   const auto executor = co_await asio::this_coro::executor;
+  Watch watch(executor, options);
   const bool terminal_out = ::isatty(STDOUT_FILENO) != 0;
   const bool terminal_err = ::isatty(STDERR_FILENO) != 0;
 
@@ -78,8 +99,8 @@ asio::awaitable<int> fetch_all(const Options& options) {
   UrlSource source(executor, *lines, options.per_host, options.concurrency);
   Fetcher fetcher(executor, options);
   // Two thousand lines of JSON would hide the demonstration.
-  Reporter reporter(executor, options.demo() && terminal_out ? -1 : STDOUT_FILENO, options.trace);
-  Crawl crawl(options, source, fetcher, reporter);
+  Reporter reporter(executor, options.demo() && terminal_out ? -1 : STDOUT_FILENO);
+  Crawl crawl(options, source, fetcher, reporter, watch.trace ? &*watch.trace : nullptr);
   Summary& summary = reporter.summary();
 
   std::optional<ProgressBar> bar;
@@ -110,7 +131,7 @@ asio::awaitable<int> fetch_all(const Options& options) {
   std::exception_ptr broken;
   try {
     co_await crawl.run();
-    reporter.close();
+    if (watch.trace) watch.trace->close();
   } catch (...) {
     broken = std::current_exception();
   }

@@ -89,6 +89,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
                max_body = 100 << 20;
   double timeout = 30, connect_timeout = 10, grace = 5, retry_delay = 0.25;
   std::vector<std::string> headers;
+  std::int64_t metrics = 0;
   bool no_progress = false;
 
   CLI::App app(description, "coroexec-fetch");
@@ -129,6 +130,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
          "for the bodies, named by line number; without it they are discarded");
   option("--trace", options.trace, "FILE",
          "write a time line of all fetches for chrome://tracing or ui.perfetto.dev");
+  auto* metrics_option = option("--metrics", metrics, "PORT",
+         "serve counts and times for Prometheus at http://127.0.0.1:PORT/metrics; 0: any free port");
   with_unit("--grace", grace, "TIME", time_units, "5s",
             "what runs may take to finish after Ctrl-C");
   app.add_flag("--no-progress", no_progress,
@@ -143,6 +146,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     to_count(max_redirects, "--max-redirects", 0, 100, options.max_redirects);
     require(std::isfinite(options.rate) && options.rate >= 0, "--rate must not be negative");
     to_count(max_body, "--max-body", 1, std::int64_t{1} << 50, options.max_body);
+    if (metrics_option->count() > 0) to_count(metrics, "--metrics", 0, 65535, options.metrics.emplace());
     require(!options.insecure || options.cacert.empty(),
             "--insecure and --cacert exclude each other");
     require(app.count("LIST") == 0 || !options.list.empty(), "LIST must not be empty");

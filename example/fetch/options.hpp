@@ -32,6 +32,7 @@ struct Options {
   bool insecure = false;
   std::string output_dir;  // empty: bodies are discarded
   std::string trace;       // empty: none
+  std::optional<std::uint16_t> metrics;  // port on loopback; 0: any that is free
   bool progress = true;
 
   bool demo() const { return list.empty(); }

@@ -5,22 +5,16 @@
 
 namespace fetch {
 
-Reporter::Reporter(asio::any_io_executor executor, int output, const std::string& trace) {
+Reporter::Reporter(asio::any_io_executor executor, int output) {
   if (output >= 0) output_.emplace(std::move(executor), output);
-  if (!trace.empty()) trace_.emplace(trace);
 }
 
 asio::awaitable<void> Reporter::report(Result result) {
   summary_.add(result);
-  if (trace_) trace_->add(result);
   if (!output_) co_return;
   if (bar_) bar_->clear();
   std::string line = to_json_line(result);
   co_await output_->write(std::move(line));
-}
-
-void Reporter::close() {
-  if (trace_) trace_->close();
 }
 
 }  // namespace fetch

@@ -22,8 +22,8 @@ std::string in_bytes(std::uint64_t bytes) {
   return format(unit == 0 ? "%.0f" : "%.1f", value) + units[unit];
 }
 
-std::string in_time(std::chrono::microseconds time) {
-  const auto us = static_cast<double>(time.count());
+std::string in_time(std::chrono::nanoseconds time) {
+  const auto us = static_cast<double>(time.count()) * 1e-3;
   if (us < 1e3) return format("%.0f us", us);
   if (us < 1e6) return format("%.1f ms", us * 1e-3);
   return format("%.2f s", us * 1e-6);
@@ -46,7 +46,7 @@ void Summary::add(const Result& result) {
   }
   ++ok_;
   bytes_ += result.bytes;
-  latency_.record(std::chrono::duration_cast<std::chrono::microseconds>(result.elapsed));
+  latency_.record(result.elapsed);
 }
 
 std::uint64_t Summary::failed() const {

@@ -3,10 +3,10 @@
 
 #include <array>
 #include <chrono>
+#include <coroexec/duration_histogram.hpp>
 #include <cstdint>
 #include <string>
 
-#include "latency_histogram.hpp"
 #include "result.hpp"
 
 namespace fetch {
@@ -32,7 +32,7 @@ class Summary {
   std::uint64_t bytes_ = 0;
   std::uint64_t redirected_ = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(ErrorKind::cancelled) + 1> failures_{};
-  LatencyHistogram latency_;  // of those that are ok
+  coroexec::DurationHistogram latency_;  // of those that are ok
 };
 
 // 1234567 as "1,234,567".

@@ -1,61 +1,68 @@
-// Writing trace events.
+// Writing the trace.
 #include "trace_file.hpp"
 
-#include <algorithm>
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <system_error>
 #include <utility>
 
 namespace fetch {
-namespace {
 
-[[noreturn]] void cannot_write(const std::string& name) {
-  throw std::system_error(errno, std::generic_category(), "cannot write the trace to " + name);
+FileStream::FileStream(const std::string& name)
+    : std::ostream(this), fd_(::open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
+  if (fd_ >= 0) return;
+  error_ = errno;
+  setstate(badbit);
 }
 
-std::string microseconds(std::chrono::nanoseconds time) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3f", static_cast<double>(time.count()) * 1e-3);
-  return text;
+FileStream::~FileStream() {
+  if (fd_ >= 0) ::close(fd_);
 }
 
-}  // namespace
-
-TraceFile::TraceFile(std::string name)
-    : name_(std::move(name)), file_(std::fopen(name_.c_str(), "we")) {
-  if (!file_) cannot_write(name_);
-  write("[\n");
+int FileStream::overflow(int c) {
+  const char byte = static_cast<char>(c);
+  return xsputn(&byte, 1) == 1 ? c : std::streambuf::traits_type::eof();
 }
+
+std::streamsize FileStream::xsputn(const char* text, std::streamsize size) {
+  std::streamsize written = 0;
+  while (written < size && error_ == 0) {
+    const auto count = ::write(fd_, text + written, static_cast<std::size_t>(size - written));
+    if (count >= 0)
+      written += count;
+    else if (errno != EINTR)
+      error_ = errno;
+  }
+  return written;
+}
+
+TraceFile::TraceFile(std::string name) : name_(std::move(name)), file_(std::make_unique<FileStream>(name_)) {
+  check();
+  trace_ = std::make_shared<coroexec::ChromeTrace>(*file_);
+}
+
+TraceFile::~TraceFile() { trace_->close(); }
 
 void TraceFile::add(const Result& result) {
   const std::string outcome = result.failure ? std::string(name(result.failure->kind)) : "ok";
-  write((first_ ? "" : ",\n") + std::string("{\"ph\":\"X\",\"pid\":1,\"tid\":") +
-        std::to_string(lane_for(result)) + ",\"ts\":" + microseconds(result.started - began_) +
-        ",\"dur\":" + microseconds(result.elapsed) + ",\"cat\":\"" + outcome + "\",\"name\":" +
-        json_string(result.url) + ",\"args\":{\"line\":" + std::to_string(result.line) +
-        ",\"status\":" + std::to_string(result.status) +
-        ",\"attempts\":" + std::to_string(result.attempts) + "}}");
-  first_ = false;
+  trace_->add(result.url, result.started, result.started + result.elapsed,
+              {{"line", static_cast<std::int64_t>(result.line)},
+               {"status", static_cast<std::int64_t>(result.status)},
+               {"attempts", static_cast<std::int64_t>(result.attempts)},
+               {"outcome", outcome}});
+  check();
 }
 
 void TraceFile::close() {
-  write("\n]\n");
-  if (std::fclose(file_.release()) != 0) cannot_write(name_);
+  trace_->close();
+  check();
 }
 
-void TraceFile::write(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size()) cannot_write(name_);
-}
-
-// Bars in one lane must not overlap, so a fetch goes to the first lane that was free when it
-// started.
-std::size_t TraceFile::lane_for(const Result& result) {
-  const auto free =
-      std::ranges::find_if(lanes_, [&](auto ended) { return ended <= result.started; });
-  const auto lane = free - lanes_.begin();
-  if (free == lanes_.end()) lanes_.emplace_back();
-  lanes_[static_cast<std::size_t>(lane)] = result.started + result.elapsed;
-  return static_cast<std::size_t>(lane);
+void TraceFile::check() const {
+  if (file_->error() != 0)
+    throw std::system_error(file_->error(), std::generic_category(), "cannot write the trace to " + name_);
 }
 
 }  // namespace fetch

@@ -1,38 +1,49 @@
-// Every fetch as a bar on a time line: a file in Chrome's trace-event format (chrome://tracing,
-// ui.perfetto.dev), written as the results come.
+// What ran when, in a file in Chrome's trace-event format (chrome://tracing, ui.perfetto.dev): the library's jobs, a
+// track a worker, and in each the fetch that it was.
 #pragma once
 
-#include <chrono>
-#include <cstdio>
+#include <coroexec/trace.hpp>
 #include <memory>
+#include <ostream>
+#include <streambuf>
 #include <string>
-#include <vector>
 
 #include "result.hpp"
 
 namespace fetch {
 
+// A stream to a file that knows why it failed.
+class FileStream : private std::streambuf, public std::ostream {
+ public:
+  explicit FileStream(const std::string& name);
+  ~FileStream() override;
+  int error() const { return error_; }  // errno; 0: none
+
+ private:
+  int overflow(int c) override;
+  std::streamsize xsputn(const char* text, std::streamsize size) override;
+
+  int fd_;
+  int error_ = 0;
+};
+
 class TraceFile {
  public:
   // Throws std::system_error, as add() and close() do.
   explicit TraceFile(std::string name);
+  TraceFile(const TraceFile&) = delete;
+  ~TraceFile();  // the scopes may keep their observer for longer than the file is there
 
-  void add(const Result& result);
+  std::shared_ptr<coroexec::Observer> observer() const { return trace_; }
+  void add(const Result& result);  // from its job
   void close();
 
  private:
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-
-  void write(const std::string& text);
-  std::size_t lane_for(const Result& result);
+  void check() const;
 
   std::string name_;
-  std::unique_ptr<std::FILE, Close> file_;
-  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
-  std::vector<std::chrono::steady_clock::time_point> lanes_;  // when the last fetch in each ended
-  bool first_ = true;
+  std::unique_ptr<FileStream> file_;
+  std::shared_ptr<coroexec::ChromeTrace> trace_;
 };
 
 }  // namespace fetch

@@ -66,7 +66,8 @@ class BasicAioPool {
   template <class Coro, class... Callback>
     requires(sizeof...(Callback) <= 2 && !std::same_as<std::remove_cvref_t<Coro>, TaskOptions>)
   COROEXEC_AWAITED auto spawn(Coro&& coro, Callback&&... callback) {
-    return spawn(TaskOptions{}, std::forward<Coro>(coro), std::forward<Callback>(callback)...);
+    return detail::submit_job(
+        make(detail::no_task_options, std::forward<Coro>(coro), std::forward<Callback>(callback)...));
   }
   template <class Coro, class... Callback>
     requires(sizeof...(Callback) <= 2)
@@ -79,7 +80,8 @@ class BasicAioPool {
   template <class Coro, class... Callback>
     requires(sizeof...(Callback) <= 2 && !std::same_as<std::remove_cvref_t<Coro>, TaskOptions>)
   auto spawn_n(Coro&& coro, Callback&&... callback) {
-    return spawn_n(TaskOptions{}, std::forward<Coro>(coro), std::forward<Callback>(callback)...);
+    return detail::submit_job_nowait(
+        *engine_, make(detail::no_task_options, std::forward<Coro>(coro), std::forward<Callback>(callback)...));
   }
   template <class Coro, class... Callback>
     requires(sizeof...(Callback) <= 2)
@@ -93,7 +95,8 @@ class BasicAioPool {
   template <class Coro, class... Callback>
     requires(sizeof...(Callback) <= 2 && !std::same_as<std::remove_cvref_t<Coro>, TaskOptions>)
   COROEXEC_AWAITED auto exec(Coro&& coro, Callback&&... callback) {
-    return exec(TaskOptions{}, std::forward<Coro>(coro), std::forward<Callback>(callback)...);
+    return detail::exec_job(
+        engine_, make(detail::no_task_options, std::forward<Coro>(coro), std::forward<Callback>(callback)...));
   }
   template <class Coro, class... Callback>
     requires(sizeof...(Callback) <= 2)
@@ -109,7 +112,7 @@ class BasicAioPool {
   template <class F, class Range, class... More>
     requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   auto map(F&& fn, Range&& range, More&&... more) {
-    return map(TaskOptions{}, std::forward<F>(fn), std::forward<Range>(range),
+    return map(detail::no_task_options, std::forward<F>(fn), std::forward<Range>(range),
                std::forward<More>(more)...);
   }
   template <class F, class Range, class... More>
@@ -125,7 +128,7 @@ class BasicAioPool {
   template <class F, class Range, class... Callback>
     requires(sizeof...(Callback) <= 2 && !std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   auto map_n(F&& fn, Range&& range, Callback&&... callback) {
-    return map_n(TaskOptions{}, std::forward<F>(fn), std::forward<Range>(range),
+    return map_n(detail::no_task_options, std::forward<F>(fn), std::forward<Range>(range),
                std::forward<Callback>(callback)...);
   }
   template <class F, class Range, class... Callback>
@@ -143,7 +146,7 @@ class BasicAioPool {
   template <class F, class Input, class... More>
     requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   auto itermap(F&& fn, Input&& input, More&&... more) {
-    return itermap(TaskOptions{}, std::forward<F>(fn), std::forward<Input>(input),
+    return itermap(detail::no_task_options, std::forward<F>(fn), std::forward<Input>(input),
                std::forward<More>(more)...);
   }
   template <class F, class Input, class... More>
@@ -159,7 +162,7 @@ class BasicAioPool {
   template <class F, class Input, class... More>
     requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   auto itermap_batches(F&& fn, Input&& input, More&&... more) {
-    return itermap_batches(TaskOptions{}, std::forward<F>(fn), std::forward<Input>(input),
+    return itermap_batches(detail::no_task_options, std::forward<F>(fn), std::forward<Input>(input),
                std::forward<More>(more)...);
   }
   template <class F, class Input, class... More>

@@ -56,7 +56,7 @@ template <class F>
 auto await_sync(F&& operation) {
   using T = detail::job_result_t<asio::any_io_executor, F>;
   detail::SyncCall call;
-  auto job = detail::make_job<asio::any_io_executor>(call.engine(), {}, std::forward<F>(operation));
+  auto job = detail::make_job<asio::any_io_executor>(call.engine(), detail::no_task_options, std::forward<F>(operation));
   call.run(*job);
   if constexpr (!std::is_void_v<T>) return std::move(job->value());
 }

@@ -90,7 +90,7 @@ struct ConcurrentItem {
 template <class Ex, class Item>
 struct MakeConcurrent {
   auto operator()(BasicEngine<Ex>& engine, Item item) {
-    return make_job<Ex>(engine, TaskOptions{}, &ConcurrentItem<Ex, Item>::run, std::move(item));
+    return make_job<Ex>(engine, detail::no_task_options, &ConcurrentItem<Ex, Item>::run, std::move(item));
   }
 };
 
@@ -226,7 +226,7 @@ struct MakeInflated {
   F function;
   auto operator()(BasicEngine<Ex>& engine, Item item) {
     auto parts = std::invoke(function, std::as_const(item));
-    return make_job<Ex>(engine, TaskOptions{}, &run_inflated<Ex, Item, decltype(parts)>,
+    return make_job<Ex>(engine, detail::no_task_options, &run_inflated<Ex, Item, decltype(parts)>,
                         std::move(item), std::move(parts));
   }
 };

@@ -31,7 +31,7 @@ struct StartedCoro {
   enum class Use : std::uint8_t { none, awaited, closed };
 
   StartedCoro(const Home<asio::any_io_executor>& home, asio::awaitable<T>&& coroutine, Ref<ContextCell> context)
-      : job(make_job<asio::any_io_executor>(*home.engine(KeptKind::gates), TaskOptions{},
+      : job(make_job<asio::any_io_executor>(*home.engine(KeptKind::gates), detail::no_task_options,
                                             AwaitableCall<T, asio::any_io_executor>(std::move(coroutine)))),
         gate(home, job, std::move(context)) {}
 

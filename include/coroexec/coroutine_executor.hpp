@@ -55,7 +55,8 @@ class BasicCoroutineExecutor {
   template <class F, class... Args>
     requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   COROEXEC_AWAITED auto submit(F&& function, Args&&... arguments) {
-    return submit(TaskOptions{}, std::forward<F>(function), std::forward<Args>(arguments)...);
+    return detail::submit_job(
+        make(detail::no_task_options, std::forward<F>(function), std::forward<Args>(arguments)...));
   }
   template <class F, class... Args>
   COROEXEC_AWAITED auto submit(TaskOptions options, F&& function, Args&&... arguments) {
@@ -66,7 +67,8 @@ class BasicCoroutineExecutor {
   template <class F, class... Args>
     requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   auto submit_nowait(F&& function, Args&&... arguments) {
-    return submit_nowait(TaskOptions{}, std::forward<F>(function), std::forward<Args>(arguments)...);
+    return detail::submit_job_nowait(
+        *engine_, make(detail::no_task_options, std::forward<F>(function), std::forward<Args>(arguments)...));
   }
   template <class F, class... Args>
   auto submit_nowait(TaskOptions options, F&& function, Args&&... arguments) {
@@ -77,7 +79,8 @@ class BasicCoroutineExecutor {
   template <class F, class... Args>
     requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   auto try_submit(F&& function, Args&&... arguments) {
-    return try_submit(TaskOptions{}, std::forward<F>(function), std::forward<Args>(arguments)...);
+    return detail::try_submit_job(
+        *engine_, make(detail::no_task_options, std::forward<F>(function), std::forward<Args>(arguments)...));
   }
   template <class F, class... Args>
   auto try_submit(TaskOptions options, F&& function, Args&&... arguments) {
@@ -96,7 +99,7 @@ class BasicCoroutineExecutor {
   template <class F, class... Inputs>
     requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   auto map(F&& function, Inputs&&... inputs) {
-    return map(TaskOptions{}, std::forward<F>(function), std::forward<Inputs>(inputs)...);
+    return map(detail::no_task_options, std::forward<F>(function), std::forward<Inputs>(inputs)...);
   }
   template <class F, class... Inputs>
   auto map(TaskOptions options, F&& function, Inputs&&... inputs) {
@@ -106,7 +109,7 @@ class BasicCoroutineExecutor {
   template <class F, class... Inputs>
     requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   auto map_unordered(F&& function, Inputs&&... inputs) {
-    return map_unordered(TaskOptions{}, std::forward<F>(function), std::forward<Inputs>(inputs)...);
+    return map_unordered(detail::no_task_options, std::forward<F>(function), std::forward<Inputs>(inputs)...);
   }
   template <class F, class... Inputs>
   auto map_unordered(TaskOptions options, F&& function, Inputs&&... inputs) {

@@ -35,7 +35,7 @@ concept AFunction = !Awaitable<F> && !AnExecutor<std::remove_cvref_t<F>> &&
                     (std::is_class_v<std::remove_cvref_t<F>> ||
                      std::is_function_v<std::remove_pointer_t<std::decay_t<F>>> || std::is_member_function_pointer_v<std::decay_t<F>>);
 
-inline constexpr TaskOptions eager_options{.name = "eager_task"};
+inline constexpr TaskOptions eager_options{.name = "eager_task", .where = {}};
 
 template <class Ex, class F, class... Args>
 auto start_eagerly(const Home<Ex>& home, const TaskOptions& options, F&& function, Args&&... arguments) {

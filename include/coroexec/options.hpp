@@ -58,11 +58,29 @@ struct PoolOptions {
   std::string_view name = {};                      // as above
 };
 
+// Where in the source something is: std::source_location without a function's name, also where the standard
+// library has none (Clang 14).
+struct SourceLocation {
+  const char* file = "";   // empty: not known
+  std::uint32_t line = 0;  // counted from 1
+  // Where the call stands.
+  static constexpr SourceLocation current(const char* file = __builtin_FILE(),
+                                          std::uint32_t line = __builtin_LINE()) noexcept {
+    return {file, line};
+  }
+};
+
 // For one job. The name is copied.
 struct TaskOptions {
   std::string_view name = {};                      // for error texts, this_task::name(), the handle
   std::chrono::nanoseconds timeout = no_timeout;   // counted from the job's start
+  SourceLocation where = SourceLocation::current();  // for observers: where the options stand
 };
+
+namespace detail {
+// In our own calls: where those stand would tell nobody anything.
+inline constexpr TaskOptions no_task_options{.where = {}};
+}  // namespace detail
 
 // A moment's counts. `waiting` are the callers suspended in submit or spawn.
 struct Stats {
@@ -72,7 +90,13 @@ struct Stats {
   std::uint64_t succeeded = 0;  // since the beginning
   std::uint64_t failed = 0;     // the same
   std::uint64_t cancelled = 0;  // the same
+  std::chrono::steady_clock::time_point at = {};  // the moment, on the scope's clock
   std::uint64_t done() const noexcept { return succeeded + failed + cancelled; }  // the three together
+  // Jobs done per second since an earlier moment of the same scope; 0 if no time has passed.
+  double rate_since(const Stats& earlier) const noexcept {
+    const double seconds = std::chrono::duration<double>(at - earlier.at).count();
+    return seconds > 0 ? static_cast<double>(done() - earlier.done()) / seconds : 0;
+  }
 };
 
 }  // namespace coroexec

@@ -34,8 +34,8 @@ class COROEXEC_DECL MainContext {
 
 template <class F>
 auto run_main(MainContext& context, F&& main) {
-  const auto job =
-      make_job<asio::any_io_executor>(context.engine(), {}, as_callable(std::forward<F>(main)));
+  const auto job = make_job<asio::any_io_executor>(context.engine(), no_task_options,
+                                                   as_callable(std::forward<F>(main)));
   context.run(*job);
   if constexpr (requires { job->value(); }) return std::move(job->value());
 }

@@ -68,7 +68,7 @@ auto free_job(const TaskOptions& options, F&& function, Args&&... arguments) {
 template <class F, class... Args>
   requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
 auto create_task_descend(F&& function, Args&&... arguments) {
-  return create_task_descend(TaskOptions{}, std::forward<F>(function), std::forward<Args>(arguments)...);
+  return create_task_descend(detail::no_task_options, std::forward<F>(function), std::forward<Args>(arguments)...);
 }
 template <class F, class... Args>
 auto create_task_descend(TaskOptions options, F&& function, Args&&... arguments) {
@@ -81,7 +81,7 @@ auto create_task_descend(TaskOptions options, F&& function, Args&&... arguments)
 template <class F, class... Args>
   requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
 auto create_task_start(F&& function, Args&&... arguments) {
-  return create_task_start(TaskOptions{}, std::forward<F>(function), std::forward<Args>(arguments)...);
+  return create_task_start(detail::no_task_options, std::forward<F>(function), std::forward<Args>(arguments)...);
 }
 template <class F, class... Args>
 auto create_task_start(TaskOptions options, F&& function, Args&&... arguments) {

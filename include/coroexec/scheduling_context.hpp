@@ -152,7 +152,7 @@ class COROEXEC_DECL SchedulingContext {
   template <class F, class... Args>
     requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   auto create_task(F&& function, Args&&... arguments) {
-    return create_task(TaskOptions{}, std::forward<F>(function), std::forward<Args>(arguments)...);
+    return create_task(detail::no_task_options, std::forward<F>(function), std::forward<Args>(arguments)...);
   }
   template <class F, class... Args>
   auto create_task(TaskOptions options, F&& function, Args&&... arguments) {

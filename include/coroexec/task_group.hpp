@@ -111,7 +111,7 @@ class BasicTaskGroup {
   template <class F, class... Args>
     requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   auto start_soon(F&& function, Args&&... arguments) {
-    return start_soon(TaskOptions{}, std::forward<F>(function), std::forward<Args>(arguments)...);
+    return start_soon(detail::no_task_options, std::forward<F>(function), std::forward<Args>(arguments)...);
   }
   template <class F, class... Args>
   auto start_soon(TaskOptions options, F&& function, Args&&... arguments) {
@@ -131,7 +131,7 @@ class BasicTaskGroup {
   template <class V = void, class F, class... Args>
     requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
   awaitable<V> start(F&& function, Args&&... arguments) {
-    return start<V>(TaskOptions{}, std::forward<F>(function), std::forward<Args>(arguments)...);
+    return start<V>(detail::no_task_options, std::forward<F>(function), std::forward<Args>(arguments)...);
   }
   template <class V = void, class F, class... Args>
   awaitable<V> start(TaskOptions options, F&& function, Args&&... arguments) {
@@ -239,7 +239,7 @@ auto run_with_group(TaskGroupOptions options, std::string name, Body body)
     const Ex executor = co_await asio::this_coro::executor;
     Group group(executor, options);
     auto& engine = FaceAccess::engine(group);
-    auto job = make_job<Ex>(*engine, TaskOptions{}, std::move(body), std::ref(group));
+    auto job = make_job<Ex>(*engine, no_task_options, std::move(body), std::ref(group));
     if constexpr (std::is_void_v<R>) {
       std::exception_ptr error;
       try {

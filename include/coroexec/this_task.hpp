@@ -134,7 +134,7 @@ asio::awaitable<T, Executor> shield(asio::awaitable<T, Executor> operation) {
   config.kind = "shield";
   auto engine = detail::BasicEngine<Executor>::make(executor, config);
   auto job = detail::make_job<Executor>(
-      *engine, TaskOptions{}, detail::AwaitableCall<T, Executor>(std::move(operation)));
+      *engine, detail::no_task_options, detail::AwaitableCall<T, Executor>(std::move(operation)));
   co_await engine->run_scope(job, executor, true);
   if constexpr (!std::is_void_v<T>) co_return std::move(job->value());
 }

@@ -52,7 +52,8 @@ asio::awaitable<T, Ex> await_in_time(std::chrono::nanoseconds limit, Timeout* ti
                                      asio::awaitable<T, Ex> given) {
   const Ex executor = co_await asio::this_coro::executor;
   Operations<Ex> operations(executor, {.policy = ErrorPolicy::suppress, .kind = "with_timeout"});
-  const TaskOptions options{.name = timeout ? timeout->name() : std::string_view(), .timeout = limit};
+  const TaskOptions options{
+      .name = timeout ? timeout->name() : std::string_view(), .timeout = limit, .where = {}};
   const auto operation = operations.add(std::move(given), options);
   if (timeout) TimeoutAccess::expired(*timeout) = false;
   operations.start(*operation);

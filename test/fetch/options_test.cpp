@@ -62,6 +62,8 @@ TEST(Options, AllOfThemAreRead) {
                                       "out",
                                       "--trace",
                                       "t.json",
+                                      "--metrics",
+                                      "9100",
                                       "--grace",
                                       "1m",
                                       "--no-progress",
@@ -83,6 +85,7 @@ TEST(Options, AllOfThemAreRead) {
   EXPECT_EQ(options.cacert, "ca.pem");
   EXPECT_EQ(options.output_dir, "out");
   EXPECT_EQ(options.trace, "t.json");
+  EXPECT_EQ(options.metrics, 9100);
   EXPECT_EQ(options.grace, 1min);
   EXPECT_FALSE(options.progress);
 }
@@ -125,6 +128,8 @@ TEST(Options, EveryMistakeIsOneSentenceAndStatusTwo) {
       {{"--header", ": x"}, "is not of the form 'Name: value'"},
       {{"--header", "A b: x"}, "is not of the form 'Name: value'"},
       {{"--header", "A: x\r\nEvil: y"}, "--header \"A\" has a control character in its value"},
+      {{"--metrics", "65536"}, "--metrics must be from 0 to 65535"},
+      {{"--metrics", "http"}, "--metrics"},
       {{"--insecure", "--cacert", "x"}, "--insecure and --cacert exclude each other"},
   };
   for (const auto& [arguments, part] : cases) {

@@ -56,12 +56,14 @@ class AwaitableCall {
 class EachTaskOptions {
  public:
   EachTaskOptions() = default;
-  explicit EachTaskOptions(const TaskOptions& options) : name_(options.name), timeout_(options.timeout) {}
-  TaskOptions get() const noexcept { return {.name = name_, .timeout = timeout_}; }
+  explicit EachTaskOptions(const TaskOptions& options)
+      : name_(options.name), timeout_(options.timeout), where_(options.where) {}
+  TaskOptions get() const noexcept { return {.name = name_, .timeout = timeout_, .where = where_}; }
 
  private:
   std::string name_;
   std::chrono::nanoseconds timeout_ = no_timeout;
+  SourceLocation where_;
 };
 
 template <class Ex, class F, class... Args>

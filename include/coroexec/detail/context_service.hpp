@@ -5,14 +5,23 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/query.hpp>
+#include <cstdint>
 #include <deque>
+#include <map>
+#include <memory>
 #include <mutex>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "coroexec/detail/intrusive_list.hpp"
 #include "coroexec/detail/optional_mutex.hpp"
 #include "coroexec/detail/run_queue.hpp"
 #include "coroexec/detail/worker.hpp"
+
+namespace coroexec {
+class Observer;
+}  // namespace coroexec
 
 namespace coroexec::detail {
 
@@ -25,6 +34,17 @@ class WaitNode;
 template <class T>
 class Ref;
 struct KeptKey;
+
+// How many jobs of scopes that have gone ended so.
+struct EndedJobs {
+  std::uint64_t succeeded = 0, failed = 0, cancelled = 0;
+  EndedJobs& operator+=(const EndedJobs& more) noexcept {
+    succeeded += more.succeeded;
+    failed += more.failed;
+    cancelled += more.cancelled;
+    return *this;
+  }
+};
 
 class COROEXEC_DECL ContextService : public asio::execution_context::service {
  public:
@@ -60,6 +80,8 @@ class COROEXEC_DECL ContextService : public asio::execution_context::service {
 
   void add(Engine& engine);
   void remove(Engine& engine) noexcept;
+  // Who is told of the jobs of engines that are added from now on; null: nobody. Of one job in so many.
+  void observe(std::shared_ptr<Observer> observer, std::size_t one_in);
 
   // The engines kept for tasks of no scope, each for one executor (kept_engine.hpp). Adding one lets
   // those go that have nothing to do, and gives the one that another thread has added meanwhile.
@@ -72,12 +94,24 @@ class COROEXEC_DECL ContextService : public asio::execution_context::service {
   std::vector<Ref<Handover>> generators();  // whose bodies have started and not ended
 
   std::vector<Ref<Engine>> engines();
+  // With the jobs of those that have gone and had an observer, by kind and name; in one moment.
+  using Ended = std::map<std::pair<std::string, std::string>, EndedJobs>;
+  std::pair<std::vector<Ref<Engine>>, Ended> engines_and_ended();
+  // Has every scope locks? Then engines() may be asked by any thread, else by the one that runs the context.
+  bool all_have_threads();
+  std::vector<const Worker*> parked_workers();  // whose jobs wait in the library for something
   // The lists on which `job` is parked: what it waits for.
   std::vector<const WaitList*> waits_of(const TaskBase& job);
+
+  // All services of the process: for a debugger.
+  static ContextService* first_in_process;
+  ContextService* next_in_process = nullptr;
 
  private:
   void shutdown() override;
   Engine* find_kept_locked(const KeptKey& key) noexcept;
+  std::vector<Ref<Engine>> engines_locked();
+  void count_ended_locked(const Engine& engine, const EndedJobs& jobs) noexcept;
 
   std::mutex mutex_;       // never held while another of our mutexes is taken
   std::mutex wait_mutex_;  // for the parked handlers; never taken while an owner's is held
@@ -90,6 +124,7 @@ class COROEXEC_DECL ContextService : public asio::execution_context::service {
   std::vector<RunQueue*> free_queues_;
   std::deque<Worker> workers_;
   std::vector<Worker*> free_workers_;
+  std::vector<Engine*> engines_;
   struct Lists;
   Lists* lists_;
 };

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,11 @@
 #include "coroexec/detail/worker.hpp"
 #include "coroexec/error.hpp"
 #include "coroexec/options.hpp"
+
+namespace coroexec {
+class Observer;
+struct TaskView;
+}  // namespace coroexec
 
 namespace coroexec::detail {
 
@@ -73,6 +79,8 @@ enum class Phase : std::uint8_t {
   closed,    // the face is gone: workers end as soon as they have nothing to do
 };
 
+struct ScopeSnapshot;
+
 class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
  public:
   using Clock = std::chrono::steady_clock;
@@ -87,16 +95,23 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
     if (references_.remove()) delete this;
   }
 
+  bool retain_unless_gone() noexcept { return references_.add_unless_gone(); }
+
   // Handing in. All but submit_if_open() throw `closed` once the engine takes no more jobs.
   void submit_nowait(TaskBase& job);
   bool try_submit(TaskBase& job);  // false: no room now
   // Without an error when it takes no more: false, and the job never starts.
   bool submit_if_open(TaskBase& job);
+  // Who waits for room: for those who ask.
+  struct RoomWait {
+    const Worker* worker;  // null: no job
+    ListLinks<RoomWait> link{};
+  };
   // True: accepted. False: the caller is counted as waiting until end_wait().
-  bool submit_or_wait(TaskBase& job);
+  bool submit_or_wait(TaskBase& job, RoomWait& wait);
   // The end of such a wait, with a reservation or without. True: `job` has been accepted.
-  bool end_wait(TaskBase* job, bool let_in);
-  void wait_dropped() noexcept;  // its coroutine has been destroyed
+  bool end_wait(TaskBase* job, bool let_in, RoomWait& wait);
+  void wait_dropped(RoomWait& wait) noexcept;  // its coroutine has been destroyed
 
   // Starts `job` at once, on the caller's stack, out of turn and whatever the bound: returns when it
   // has ended or suspended. Elsewhere than on a concrete executor it is only queued. False: the engine
@@ -199,6 +214,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   }
   bool stopped_locked() const noexcept { return phase_ >= Phase::stopping; }
   std::string_view kind() const noexcept { return kind_; }
+  const std::string& scope_name() const noexcept { return name_; }
   std::uint64_t next_id() noexcept;
 
   // Starts `job` in a worker of its own, outside of bound and rate: at the end of the run queue, whose
@@ -213,6 +229,13 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   void cancel_arrived(Worker& worker, bool tell);
 
   std::size_t index_in_service = 0;
+  // Set by the service, once, when it takes the engine in.
+  void be_observed(std::uint64_t number, const std::shared_ptr<Observer>& observer,
+                   std::uint64_t sample_mask);
+  std::uint64_t number() const noexcept { return number_; }  // of the process, from 1
+  bool is_on(const ContextService& service) const noexcept { return service_ == &service; }
+  bool is_observed() const noexcept { return observer_ != nullptr; }
+  ScopeSnapshot snapshot(std::size_t most_jobs) const;
   void on_timer() noexcept;
   void on_retire() noexcept;
   void send_home(IntrusiveList<Worker, &Worker::link>& idle) noexcept;
@@ -264,14 +287,27 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   bool start_allowed_locked();
   bool rate_allows_start_locked();
   bool send_again_locked(Time time) noexcept;
-  inline TaskBase* start_next_locked(Worker& worker, Effects& effects);
-  bool begin_locked(TaskBase& job, Worker& worker);
-  bool begin_deadline_locked(TaskBase& job);
-  void make_room_for_deadline_locked(const TaskBase& job);
+  inline TaskBase* start_next_locked(Worker& worker, const TaskBase* ended, Effects& effects);
+  void begin_locked(TaskBase& job, Worker& worker, const TaskBase* previous = nullptr,
+                    Effects* effects = nullptr);
+  void watch_deadline_locked(const TaskBase& job);
   void end_deadline_locked(TaskBase& job) noexcept;
   struct StartHere;
   StartHere begin_here(TaskBase& job);
   Worker& worker_for_start_here_locked();
+  bool observes(std::uint64_t id) const noexcept { return ((id - 1) & sample_mask_) == 0; }
+  inline void queue_special_locked(TaskBase& job, Effects& effects);
+  void note_queued_locked(TaskBase& job) const noexcept;
+  void note_begun_locked(TaskBase& body, const Worker& worker) const noexcept;
+  void begin_special_locked(TaskBase& job, Worker& worker, const TaskBase* previous,
+                            Effects* effects);
+  void tell_queued(const TaskBase& job) const noexcept;
+  void tell_started(const TaskBase& job) const noexcept;
+  void tell_ended(TaskBase& job, bool aborted) const noexcept;
+  void tell_dropped(TaskBase& job) const noexcept;
+  void tell(void (Observer::*what)(const TaskView&) noexcept, const TaskBase& job,
+            TaskState state) const noexcept;
+  TaskBase* take_given(Worker& worker) noexcept;
   void count_job(Worker& worker);
   void uncount_job(Worker& worker) noexcept;
   inline void finish_locked(Worker& worker, TaskBase& job, bool aborted, Effects& effects);
@@ -335,6 +371,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
 
   IntrusiveList<Worker, &Worker::due> due_;  // whose jobs are yet to be told of their cancel
   IntrusiveList<BlockedJob, &BlockedJob::link_> blocked_;
+  IntrusiveList<RoomWait, &RoomWait::link> room_waits_;
   std::size_t blocked_count_ = 0;
 
   WaitList interrupters_;  // until an interruption has been raised, or its job has ended
@@ -346,6 +383,9 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   std::uint64_t winner_ = 0;
   std::uint64_t succeeded_ = 0, failed_ = 0, cancelled_ = 0, executed_ = 0;
   std::atomic<std::uint64_t> last_id_{0};
+  std::shared_ptr<Observer> observer_;  // null as a rule; these three are set once
+  std::uint64_t sample_mask_ = 0;       // which jobs it is told of
+  std::uint64_t number_ = 0;
   std::string name_;
   std::string_view kind_;
   Ref<TaskBase> parent_;  // the job in which the engine was made

@@ -213,7 +213,7 @@ class Monitored final : public TypedHandover<void_to_monostate<Out>, void_to_mon
     config.policy = ErrorPolicy::suppress;
     config.kind = this->is_generator() ? "generator" : "monitor";
     auto engine = BasicEngine<Ex>::make(executor, config);
-    job_ = make_job<Ex>(*engine, TaskOptions{}, AwaitableCall<T, Ex>(std::move(*coroutine_)));
+    job_ = make_job<Ex>(*engine, no_task_options, AwaitableCall<T, Ex>(std::move(*coroutine_)));
     coroutine_.reset();
     this->started(*engine, *job_, ContextService::of(executor));
     engine->submit_nowait(*job_);

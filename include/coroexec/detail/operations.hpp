@@ -31,7 +31,8 @@ class Operations {
   ~Operations() { engine_->close(); }
 
   template <class T>
-  Operation<T, Ex> add(asio::awaitable<T, Ex>&& operation, const TaskOptions& options = {}) {
+  Operation<T, Ex> add(asio::awaitable<T, Ex>&& operation,
+                       const TaskOptions& options = no_task_options) {
     return make_job<Ex>(*engine_, options, AwaitableCall<T, Ex>(std::move(operation)));
   }
   // One that ends at once, on another thread, may have decided the matter already.

@@ -38,6 +38,13 @@ class RefCount {
     else
       count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
+  // False: the last one is gone already.
+  bool add_unless_gone() noexcept {
+    auto count = count_.load(std::memory_order_relaxed);
+    while (count != 0)
+      if (count_.compare_exchange_weak(count, count + 1, std::memory_order_relaxed)) return true;
+    return false;
+  }
   // True when the last one is gone.
   bool remove() noexcept {
     if (threads_) return count_.fetch_sub(1, std::memory_order_acq_rel) == 1;

@@ -162,7 +162,7 @@ class StreamFeed {
   void start_pump() {
     std::unique_ptr<Input> input(new Input{state_, std::move(*source_), std::move(make_)});
     source_.reset();
-    auto job = make_job<Ex>(*engine_, TaskOptions{}, &StreamFeed::pump, engine_, std::move(input));
+    auto job = make_job<Ex>(*engine_, no_task_options, &StreamFeed::pump, engine_, std::move(input));
     state_->pump_started(job);
     try {
       engine_->run_beside(*job);

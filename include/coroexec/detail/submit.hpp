@@ -85,7 +85,7 @@ auto run_with_scope(Options options, std::string name, Body body)
     const Ex executor = co_await asio::this_coro::executor;
     Scope scope(executor, options);
     auto& engine = FaceAccess::engine(scope);
-    auto job = make_job<Ex>(*engine, TaskOptions{}, std::move(body), std::ref(scope));
+    auto job = make_job<Ex>(*engine, no_task_options, std::move(body), std::ref(scope));
     co_await engine->run_scope(job, executor);
     if constexpr (requires { job->value(); }) co_return std::move(job->value());
   } else {

@@ -43,6 +43,17 @@ class CompletionSink {
   ~CompletionSink() = default;
 };
 
+// What is kept of an observed job, in front of its name.
+struct JobRecord {
+  using Time = std::chrono::steady_clock::time_point;
+  SourceLocation where;
+  std::uint64_t submitter;        // the job that made it; 0: none
+  std::uint64_t submitter_scope;
+  std::uint32_t submitter_worker;
+  std::uint32_t worker;           // on which it runs; 0: it has not started; mutex, as the next
+  Time queued, started, ended;    // as far as it has come
+};
+
 // One queue or handle counts one reference. Which fields are guarded by the engine's mutex is said
 // at each; with one thread the mutex does nothing.
 class COROEXEC_DECL TaskBase : public PooledObject {
@@ -87,7 +98,10 @@ class COROEXEC_DECL TaskBase : public PooledObject {
   friend class DeadlineHeap;
 
   [[noreturn]] void refuse_timeout(std::string_view name) const;
-  void keep_name(std::string_view name);
+  void set_up(const TaskOptions& options);
+  void keep_name(const TaskOptions& options);
+  void forget_name() noexcept;
+  JobRecord& record() const noexcept;
 
   // Eight bytes more would be sixteen of the heap for each queued job: these fill two words.
   [[no_unique_address]] RefCount references_;
@@ -96,6 +110,8 @@ class COROEXEC_DECL TaskBase : public PooledObject {
  public:
   bool is_body : 1 = false;             // a scope's own body: outside of the bound; set before it runs
   bool started_here : 1 = false;        // on the stack of whoever made it, by Engine::start_here(); as above
+  bool observed : 1 = false;            // has a record, and an observer is told of it; from construction
+  bool special : 1 = false;             // observed, or with a timeout: there is more to do when it starts
   bool : 0;                             // another byte: other threads write it
   bool error_is_owned : 1 = false;      // its error goes to a stream or to the caller, not to the policy; mutex
   bool counted_as_blocked : 1 = false;  // scratch of the deadlock check; mutex
@@ -111,7 +127,7 @@ class COROEXEC_DECL TaskBase : public PooledObject {
   std::exception_ptr error_;    // written before the final state
   std::uint64_t id_;
   std::chrono::nanoseconds timeout_;
-  char* name_ = nullptr;        // length, then the characters; one block
+  char* name_ = nullptr;        // length, then the characters; one block, with the record in front if observed
 
  public:
   Ref<ContextCell> context;  // its context variables; null while it has none

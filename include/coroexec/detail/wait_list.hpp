@@ -94,6 +94,11 @@ class COROEXEC_DECL WaitList {
 
   // All need the owner's lock.
   void append_jobs(std::vector<Ref<TaskBase>>& jobs) const;  // of those who wait here
+  template <class F>
+  void for_each_worker(F f) const {  // whose job waits here
+    for (auto* node = nodes_.front(); node; node = nodes_.next(*node))
+      if (node->worker) f(*node->worker);
+  }
   bool empty() const noexcept { return nodes_.empty(); }
   Taken take_all() noexcept {
     Taken taken;

@@ -35,6 +35,7 @@ class Worker {
   CancelNode cancel_node;
   static constexpr std::uint32_t jobs_per_turn = 256;
   std::uint32_t turn_left = jobs_per_turn;  // jobs it may yet begin before others get their turn
+  std::uint32_t number = 0;       // for observers: of the process, from 1
   std::exception_ptr interruption;  // to be raised in its job; engine's mutex
   bool cancel_queued = false;
   bool is_body = false;           // runs the scope's body and nothing else

@@ -170,16 +170,5 @@ TEST_F(NginxTest, ABodyOverTheLimitIsRefused) {
   EXPECT_EQ(run[2].kind, "");
 }
 
-TEST_F(NginxTest, ATraceIsWritten) {
-  const TempDir out;
-  const Ended run =
-      run_program({"--trace", out.file("trace.json")},
-                  server_->plain() + "/small.txt\n" + server_->plain() + "/missing\n");
-  EXPECT_EQ(run.status, 1);
-  const std::string trace = read_file(out.file("trace.json"));
-  EXPECT_TRUE(trace.starts_with("[\n{\"ph\":\"X\"")) << trace;
-  EXPECT_TRUE(trace.ends_with("}\n]\n")) << trace;
-}
-
 }  // namespace
 }  // namespace fetch::test

@@ -95,6 +95,7 @@ TEST(StreamsTest, ASlowReaderOfTheResultsSetsThePace) {
 TEST(StreamsTest, WhatCannotBeDoneIsOneSentenceAndStatusTwo) {
   const TempDir directory;
   const std::string list = directory.write("list", "http://127.0.0.1:1/\n");
+  const RefusingPort taken;
   const struct {
     Program::Arguments arguments;
     std::string sentence;
@@ -107,6 +108,8 @@ TEST(StreamsTest, WhatCannotBeDoneIsOneSentenceAndStatusTwo) {
        "cannot read certificates from /nonexistent: No such file or directory"},
       {{"--trace", "/nonexistent/t", list},
        "cannot write the trace to /nonexistent/t: No such file or directory"},
+      {{"--metrics", taken.number(), list},
+       "cannot serve metrics on port " + taken.number() + ": Address already in use"},
       {{"--output-dir", "/nonexistent/o", list},
        "cannot create /nonexistent/o: No such file or directory"},
   };

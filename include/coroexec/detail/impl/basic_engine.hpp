@@ -219,11 +219,12 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::enter(Ref<TaskBase> job) {
   struct Waiting {
     BasicEngine& engine;
     bool over;
+    RoomWait room{current_worker()};
     ~Waiting() {
-      if (!over) engine.wait_dropped();
+      if (!over) engine.wait_dropped(room);
     }
   } waiting{*this, true};
-  if (submit_or_wait(*job)) co_return;
+  if (submit_or_wait(*job, waiting.room)) co_return;
   waiting.over = false;
   const auto let_in = [this] { return admission_.reserved() > 0; };  // perhaps this one
   BlockedJob blocked(*this, Condition(let_in), nullptr, "room");
@@ -238,7 +239,7 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::enter(Ref<TaskBase> job) {
   blocked.end();
   if (!ec && blocked.came_late()) co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
   const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
-  if (end_wait(ec ? nullptr : job.get(), !ec)) co_return;
+  if (end_wait(ec ? nullptr : job.get(), !ec, waiting.room)) co_return;
   if (auto error = ec ? detail::take_interruption() : nullptr) {
     co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
     std::rethrow_exception(std::move(error));
