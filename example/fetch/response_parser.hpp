@@ -62,6 +62,7 @@ class ResponseParser : private boost::beast::http::basic_parser<false> {
   std::size_t on_chunk_body_impl(std::uint64_t remaining, string_view data, error_code&);
   void on_finish_impl(error_code&);
 
+  bool too_early(std::string_view data) const;
   void begin_body(std::optional<std::uint64_t> content_length);
 
   Body& body_;
@@ -69,6 +70,7 @@ class ResponseParser : private boost::beast::http::basic_parser<false> {
   std::uint64_t header_ = 0;
   std::uint64_t drained_ = 0;
   bool body_begun_ = false;
+  bool chunk_begun_ = false;
   bool abandoned_ = false;
 };
 

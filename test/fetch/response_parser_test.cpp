@@ -71,6 +71,16 @@ TEST(ResponseParser, Chunked) {
   }
 }
 
+TEST(ResponseParser, AnEmptyChunkedBodyMayComeInPieces) {
+  for (const std::size_t step : steps) {
+    const Outcome got =
+        parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", step);
+    EXPECT_EQ(got.error, "");
+    EXPECT_TRUE(got.reusable);
+    EXPECT_EQ(got.bytes, 0u);
+  }
+}
+
 TEST(ResponseParser, ABodyThatEndsWithTheConnectionIsWholeThen) {
   const Outcome got = parse("HTTP/1.0 200 OK\r\n\r\nhello", 1 << 20, true);
   EXPECT_EQ(got.error, "");
