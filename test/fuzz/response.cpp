@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t piece = 16 * 1024;        // the most that is read at once
 constexpr std::size_t max_buffer = 128 * 1024;  // what a connection keeps unread
-constexpr std::size_t longest = 80 * 1024;
+constexpr std::size_t longest = 160 * 1024;
 
 struct Outcome {
   std::string error, response;
@@ -31,24 +31,29 @@ std::string print(const fetch::Response& response) {
          "\nRetry-After: " + std::to_string(response.retry_after.count());
 }
 
-// As http_get() does it: what the parser has not taken is before the next piece.
+// As http_get() and Connection do it: what the parser has not taken is before the next piece.
 Outcome parse(std::string_view text, std::span<const std::size_t> sizes, std::uint64_t limit,
               bool ends) {
   fetch::Body body(limit, "");
   fetch::ResponseParser parser(body);
   Outcome outcome;
   std::string buffer;
+  const auto header_end = text.find("\r\n\r\n");
   try {
     for (std::size_t i = 0; !parser.done() && !text.empty(); ++i) {
-      const auto size = std::min(sizes[i % sizes.size()], text.size());
+      const auto room = max_buffer - buffer.size();
+      if (room == 0)
+        throw fetch::FetchError(fetch::ErrorKind::protocol, "a line of the response has no end");
+      const auto size = std::min({sizes[i % sizes.size()], text.size(), room});
       buffer += text.substr(0, size);
       text.remove_prefix(size);
       const auto taken = parser.put(buffer);
       require(taken <= buffer.size(), "the parser takes more than there is");
       buffer.erase(0, taken);
       outcome.taken += taken;
-      require(parser.done() || buffer.size() < max_buffer,
-              "the parser waits for more than it may keep");
+      const auto received = outcome.taken + buffer.size();
+      require(received >= header_end || received <= fetch::ResponseParser::max_header,
+              "a header beyond its limit");
     }
     if (!parser.done() && ends) parser.put_end();
     outcome.done = parser.done();
