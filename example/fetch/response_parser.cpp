@@ -64,8 +64,8 @@ std::size_t ResponseParser::put(std::string_view data) {
   return taken;
 }
 
-// Until Boost 1.86 the parser asserts that it is not asked about four bytes of an empty chunked body
-// (boostorg/beast#2861). It would want the fifth anyway.
+// Boost 1.81: the parser asserts that it is not asked about four bytes of an empty chunked body
+// (boostorg/beast#2861, mended in 2024). It would want the fifth anyway.
 bool ResponseParser::too_early(std::string_view data) const {
   return is_header_done() && chunked() && !chunk_begun_ && data.size() == 4 &&
          data.starts_with("0\r\n");
