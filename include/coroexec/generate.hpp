@@ -6,7 +6,6 @@
 //   auto stream = generate<int>(numbers);
 #pragma once
 
-#include <concepts>
 #include <type_traits>
 #include <utility>
 
@@ -24,10 +23,8 @@ class Yield {
   // Made by generate().
   explicit Yield(GeneratorObject<T, void, Executor> generator) : generator_(std::move(generator)) {}
   // Hands `value` to the reader, and returns when the next one is asked for.
-  template <std::convertible_to<T> V = T>
-  asio::awaitable<void, Executor> operator()(V&& value) const {
-    detail::check_temporaries<V>();
-    return detail::speak<T, void, Executor>(generator_.state_, std::forward<V>(value));
+  asio::awaitable<void, Executor> operator()(T value) const {
+    return detail::speak<T, void, Executor>(generator_.state_, std::move(value));
   }
 
  private:
