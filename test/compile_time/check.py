@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 ROUNDS = 5
-LIMIT = 1.5
+LIMIT = 1.4
 
 
 def seconds(*more):
