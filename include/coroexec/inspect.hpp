@@ -32,7 +32,7 @@ COROEXEC_DECL std::future<void> dump_tree(std::ostream& out, ContextService& ser
 // Any thread. Where every scope on the context is of Threading::multi it is written at once, under their locks. Where one
 // is not, nothing but the thread which runs it may look at it: then it is written at once if the caller is in a
 // job there, and else dispatched to `executor`. The scopes of Threading::single have to be all on that executor: with strands, on
-// one. The future is ready once all is written, and so long `out` has to live; it need not be waited for. With
+// one; and none may be made on another thread meanwhile. The future is ready once all is written, and so long `out` has to live; it need not be waited for. With
 // the context it gets broken_promise.
 template <class Executor>
 std::future<void> dump(std::ostream& out, const Executor& executor, std::size_t most_jobs = 100) {
