@@ -14,15 +14,15 @@ namespace coroexec {
 // Durations from 0 to 39 hours; what is longer counts as that. 42 KB. Not thread-safe.
 class COROEXEC_DECL DurationHistogram {
  public:
-  using duration = std::chrono::nanoseconds;
+  using duration = std::chrono::nanoseconds;  // to which it is exact up to 127
 
   DurationHistogram() : counts_(buckets) {}
 
   void record(duration value) noexcept;  // less than 0 counts as 0
 
-  std::uint64_t count() const noexcept { return total_; }
-  duration max() const noexcept { return max_; }  // exact, as is the next
-  duration sum() const noexcept { return sum_; }
+  std::uint64_t count() const noexcept { return total_; }  // of all recorded
+  duration max() const noexcept { return max_; }           // the longest, exactly
+  duration sum() const noexcept { return sum_; }           // of all, exactly
   // The value that `percent` of the recorded ones do not exceed; 0 if there are none.
   duration percentile(double percent) const noexcept;
   // How many of the recorded ones are at most `value`.

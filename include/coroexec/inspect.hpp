@@ -25,15 +25,15 @@ COROEXEC_DECL std::future<void> dump_tree(std::ostream& out, ContextService& ser
                                           asio::any_io_executor executor, std::size_t most_jobs);
 }  // namespace detail
 
-// Writes the tree of the context that `executor` belongs to; of each scope at most so many queued jobs. Age, submitter
-// and place are known of jobs that have an Observer, any one, and are left out else; of each scope it is one moment,
-// of all together it need not be.
+// Writes the tree of the context that `executor` belongs to; of each scope at most so many queued jobs. Age,
+// submitter and place are known of jobs that have an Observer, any one, and are left out else; of each scope it is
+// one moment, of all together it need not be.
 //
-// Any thread. Where every scope on the context is of Threading::multi it is written at once, under their locks. Where one
-// is not, nothing but the thread which runs it may look at it: then it is written at once if the caller is in a
-// job there, and else dispatched to `executor`. The scopes of Threading::single have to be all on that executor: with strands, on
-// one. The future is ready once all is written, and so long `out` has to live; it need not be waited for. With
-// the context it gets broken_promise.
+// Any thread. Where every scope on the context is of Threading::multi it is written at once, under their locks.
+// Where one is not, nothing but the thread which runs it may look at it: then it is written at once if the caller
+// is in a job there, and else dispatched to `executor`. The scopes of Threading::single have to be all on that
+// executor: with strands, on one; and none may be made on another thread meanwhile. The future is ready once all
+// is written, and so long `out` has to live; it need not be waited for. With the context it gets broken_promise.
 template <class Executor>
 std::future<void> dump(std::ostream& out, const Executor& executor, std::size_t most_jobs = 100) {
   auto& service = detail::ContextService::of(executor);
@@ -41,10 +41,10 @@ std::future<void> dump(std::ostream& out, const Executor& executor, std::size_t 
                            most_jobs);
 }
 
-// While one lives, a signal makes the context write its tree: of a program that seems to hang, by `kill -USR1`. Not in
-// the signal's handler, where next to nothing is allowed, but as a handler on `executor`: a thread has to
-// run it. Waiting for the signal keeps run() of a plain io_context from returning; coroexec::run() returns
-// all the same. Throws what asio::signal_set does. Ends with its destruction, on any thread: what is being written is
+// While one lives, a signal makes the context write its tree: of a program that seems to hang, by `kill -USR1`.
+// Not in the signal's handler, where next to nothing is allowed, but as a handler on `executor`: a thread has to
+// run it. Waiting for the signal keeps run() of a plain io_context from returning; coroexec::run() returns all the
+// same. Throws what asio::signal_set does. Ends with its destruction, on any thread: what is being written is
 // written first.
 class COROEXEC_DECL SignalDump {
  public:

@@ -18,16 +18,21 @@ namespace coroexec {
 // Constant memory. Any thread.
 class COROEXEC_DECL JobTimes : public Observer {
  public:
-  DurationHistogram waiting()
-      const;  // from the acceptance to the start, of all that have started and ended
-  DurationHistogram running() const;  // from the start to the end, waits included, of the same
-  // How many have ended so; of the observed ones, where one in many is.
+  // From the acceptance to the start, of all jobs that have started and ended.
+  DurationHistogram waiting() const;
+  // From the start to the end, waits included, of the same.
+  DurationHistogram running() const;
+
+  // How many jobs have ended so; of the observed ones, where one in many is.
   struct Ends {
-    std::uint64_t succeeded = 0, failed = 0, cancelled = 0;
+    std::uint64_t succeeded = 0;  // with a result
+    std::uint64_t failed = 0;     // with an error
+    std::uint64_t cancelled = 0;  // on a cancel, or in the queue
   };
+  // The counts of this moment.
   Ends ends() const;
 
-  void job_ended(const TaskView& job) noexcept override;
+  void job_ended(const TaskView& job) noexcept override;  // counts it
 
  private:
   mutable std::mutex mutex_;

@@ -27,21 +27,23 @@ enum class TaskRole : std::uint8_t {
 
 // A job, as an observer sees it; valid during the call. Times are those of the scope's clock.
 struct TaskView {
-  using Time = std::chrono::steady_clock::time_point;
+  using Time = std::chrono::steady_clock::time_point;  // of the scope's clock
   std::uint64_t id = 0;                // as Task::id(): counted from 1 in each scope
   std::uint64_t scope = 0;             // number of the scope, counted from 1 in the process
   std::string_view name;               // from TaskOptions; empty if it was given none
   std::string_view scope_kind;         // "executor", "pool", "task group", "gather" …
   std::string_view scope_name;         // from the scope's options
-  TaskRole role = TaskRole::job;
-  TaskState state = TaskState::queued;
+  TaskRole role = TaskRole::job;       // what it is to its scope
+  TaskState state = TaskState::queued; // how far it has come, or how it has ended
   SourceLocation where;                // of its TaskOptions; unknown if it was given none
   std::uint64_t submitter = 0;         // id of the job that handed it in; 0: none
   std::uint64_t submitter_scope = 0;   // that one's scope
   std::uint32_t submitter_worker = 0;  // and worker
   std::uint32_t worker = 0;            // which of the process's workers runs it, counted from 1; 0: it has not started,
                                        // and if it has ended it never will. A worker has one job at a time
-  Time queued{}, started{}, ended{};   // set as far as it has come
+  Time queued{};                       // when it was accepted
+  Time started{};                      // when it started, if it has
+  Time ended{};                        // when it ended, if it has
   std::chrono::nanoseconds waiting() const noexcept { return started - queued; }  // once it has started
   std::chrono::nanoseconds running() const noexcept { return ended - started; }   // once that has ended
 };
@@ -54,9 +56,9 @@ struct TaskView {
 class COROEXEC_DECL Observer {
  public:
   virtual ~Observer();
-  virtual void job_queued(const TaskView& job) noexcept;
-  virtual void job_started(const TaskView& job) noexcept;
-  virtual void job_ended(const TaskView& job) noexcept;
+  virtual void job_queued(const TaskView& job) noexcept;   // it has been accepted
+  virtual void job_started(const TaskView& job) noexcept;  // it is about to run
+  virtual void job_ended(const TaskView& job) noexcept;    // it has run, or never will
 };
 
 // Has the scopes that are made on this context from now on tell `observer`; null: nobody. The scopes keep it as long

@@ -29,10 +29,11 @@ namespace coroexec {
 // the trace's own lock, and has to live until close() or the destructor. Any thread.
 class COROEXEC_DECL ChromeTrace : public Observer {
  public:
-  using Time = std::chrono::steady_clock::time_point;
+  using Time = std::chrono::steady_clock::time_point;  // on the scopes' clock
+  // What a bar is to say of itself: a name, and a number or a text.
   using Argument = std::pair<std::string_view, std::variant<std::int64_t, std::string_view>>;
 
-  explicit ChromeTrace(std::ostream& out);
+  explicit ChromeTrace(std::ostream& out);  // where to write
   ~ChromeTrace() override;  // closes it
 
   // Writes what is left: the text is valid JSON from then on, and nothing more is added. The scopes that are observed
@@ -45,7 +46,7 @@ class COROEXEC_DECL ChromeTrace : public Observer {
   void add(std::string_view name, Time began, Time ended,
            std::initializer_list<Argument> arguments = {}) noexcept;
 
-  void job_ended(const TaskView& job) noexcept override;
+  void job_ended(const TaskView& job) noexcept override;  // writes its bar
 
  private:
   struct Writer;
