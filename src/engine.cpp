@@ -88,28 +88,37 @@ bool Engine::submit_or_wait(TaskBase& job, RoomWait& wait) {
 bool Engine::end_wait(TaskBase* job, bool let_in, RoomWait& wait) {
   Effects effects;
   bool accepted = false;
+  std::exception_ptr no_memory;
   {
     std::lock_guard lock(mutex_);
     room_waits_.remove(wait);
     let_in = let_in || take_token_locked();  // cancelled, but its token may have been sent already
     let_in ? admission_.reservation_used() : admission_.wait_given_up();
     accepted = job && let_in && phase_ == Phase::open;
-    if (accepted) enqueue_locked(*job, effects);
-    else after_change_locked(effects);
+    try {
+      if (accepted) enqueue_locked(*job, effects);
+    } catch (...) {
+      no_memory = std::current_exception();
+    }
+    if (!accepted || no_memory) after_change_locked(effects);
   }
   effects.carry_out(*this);
   look_for_deadlock();  // others may have hoped that they were let in
-  if (!accepted) detach_if_over();
+  if (!accepted || no_memory) detach_if_over();
+  if (no_memory) std::rethrow_exception(no_memory);
   return accepted;
 }
 
 void Engine::wait_dropped(RoomWait& wait) noexcept {
+  Effects effects;
   {
     std::lock_guard lock(mutex_);
     room_waits_.remove(wait);
     // Its token may have gone with it; then one fewer waits than are counted.
     take_token_locked() || admission_.waiting() == 0 ? admission_.reservation_used() : admission_.wait_given_up();
+    after_change_locked(effects);
   }
+  effects.carry_out(*this);
   look_for_deadlock();
 }
 
@@ -333,15 +342,15 @@ void Engine::worker_gone(Worker& worker) noexcept {
   worker.given = nullptr;
   uncount_job(worker);
   if (job) job->drop_payload();
-  if (job && job->observed) [[unlikely]] tell_dropped(*job);
+  // Before its start there is no other cause, while the context lives, than memory.
+  const bool failed = !worker.started && !worker.discarded && lives();
+  if (job && job->observed) [[unlikely]] tell_dropped(*job, failed ? TaskState::failed : TaskState::cancelled);
   Effects effects;
   bool recyclable = false;
   {
     std::lock_guard lock(mutex_);
     if (worker.woken) --wakes_;
     if (job) {
-      // Before its start there is no other cause, while the context lives, than memory.
-      const bool failed = service_ && !worker.started && !worker.discarded;
       if (!failed) job->cancel_reason = CancelReason::dropped;
       job->error_ = failed ? std::make_exception_ptr(std::bad_alloc()) : make_cancelled();
       finish_locked(worker, *job, !failed, effects);
@@ -511,6 +520,7 @@ void Engine::Effects::carry_out_all(Engine& engine) noexcept {
   if (resume || start || start_failed) send_for_worker(engine);
   if (crowd) engine.send_for_two();
   if (admits) engine.admit();
+  if (!settled.empty()) engine.tell_settled(*this);
   waiters.complete();
   if (cancels) engine.deliver_cancels();
   if (!settled.empty()) engine.let_go(*this);

@@ -66,10 +66,7 @@ void Engine::end_unstarted_locked(TaskBase& job, TaskState state, std::exception
 
 void Engine::let_go(Effects& effects) noexcept {
   std::size_t count = 0;
-  for (auto* job = effects.settled.front(); job; job = effects.settled.next(*job), ++count) {
-    if (job->observed) tell_dropped(*job);
-    job->drop_payload();
-  }
+  for (auto* job = effects.settled.front(); job; job = effects.settled.next(*job), ++count) job->drop_payload();
   while (auto* job = effects.settled.pop_front()) {
     if (job->sink) job->sink->completed(*job);
     job->release();

@@ -164,6 +164,7 @@ void Engine::close() noexcept {
 void Engine::context_dies() noexcept {
   std::lock_guard lock(mutex_);
   phase_ = Phase::closed;
+  died_at_ = now();
   service_ = nullptr;
 }
 
@@ -208,13 +209,12 @@ void Engine::arm_scope_timeout() {
 bool Engine::want_timer_locked(Time time) noexcept {
   if (time >= armed_ || !service_) return true;
   try {
-    armed_ = time;
     arm_timer(time);
-    return true;
   } catch (...) {
-    armed_ = Time::max();
     return false;
   }
+  armed_ = time;
+  return true;
 }
 
 void Engine::on_timer() noexcept {

@@ -82,9 +82,14 @@ void Engine::tell(void (Observer::*what)(const TaskView&) noexcept, const TaskBa
 }
 
 // It left the queue without a start, or its coroutine is gone.
-[[gnu::noinline]] void Engine::tell_dropped(TaskBase& job) const noexcept {
+[[gnu::noinline]] void Engine::tell_dropped(TaskBase& job, TaskState state) const noexcept {
   job.record().ended = now();
-  tell(&Observer::job_ended, job, job.done() ? job.state() : TaskState::cancelled);
+  tell(&Observer::job_ended, job, state);
+}
+
+void Engine::tell_settled(const Effects& effects) const noexcept {
+  for (auto* job = effects.settled.front(); job; job = effects.settled.next(*job))
+    if (job->observed) tell_dropped(*job, job->state());
 }
 
 }  // namespace coroexec::detail

@@ -137,6 +137,11 @@ bool Engine::idle() const {
   return jobs_idle_locked();
 }
 
+bool Engine::lives() const noexcept {
+  std::lock_guard lock(mutex_);
+  return service_ != nullptr;
+}
+
 bool Engine::open() const {
   std::lock_guard lock(mutex_);
   return phase_ == Phase::open;
@@ -144,6 +149,10 @@ bool Engine::open() const {
 
 Stats Engine::stats() const {
   std::lock_guard lock(mutex_);
+  return stats_locked();
+}
+
+Stats Engine::stats_locked() const {
   return {admission_.waiting(), admission_.queued(), admission_.active(), succeeded_, failed_, cancelled_, now()};
 }
 

@@ -6,7 +6,9 @@ namespace coroexec::detail {
 
 // ---- time
 
+// Of a dead context's clock it is the last time there was.
 Engine::Time Engine::now() const noexcept {
+  if (died_at_ != Time()) return died_at_;
   const ContextClock* clock = service_ ? service_->clock() : nullptr;
   return clock ? clock->now() : Clock::now();
 }

@@ -32,8 +32,8 @@ ScopeSnapshot Engine::snapshot(std::size_t most_jobs) const {
   ScopeSnapshot scope;
   scope.number = number_;
   scope.label = label();
-  scope.stats = stats();
   std::lock_guard lock(mutex_);
+  scope.stats = stats_locked();
   scope.phase = text_of(phase_);
   scope.parent = parent_.get();
   const auto waits = [&](const WaitList& list, const std::string& what) {

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 #include <map>
+#include <set>
 #include <mutex>
 #include <ostream>
 #include <utility>
@@ -50,8 +51,10 @@ class Tree {
       waits_.try_emplace(worker, "something of the library");
     for (auto& scope : scopes_)
       for (auto& [worker, what] : scope.waits) waits_[worker] = what;
-    for (auto& scope : scopes_)
-      for (auto& job : scope.jobs) jobs_.emplace(job.job, &job);
+    for (auto& scope : scopes_) {
+      inner_.emplace(scope.parent, &scope);
+      for (auto& job : scope.jobs) jobs_.insert(job.job);
+    }
   }
 
   std::string text() {
@@ -72,8 +75,8 @@ class Tree {
                     (*scope.phase ? std::string(", ") + scope.phase : ""));
     for (auto& job : scope.jobs) {
       add(job, depth + 1);
-      for (auto& inner : scopes_)
-        if (inner.parent == job.job) add(inner, depth + 2);
+      const auto [first, last] = inner_.equal_range(job.job);
+      for (auto inner = first; inner != last; ++inner) add(*inner->second, depth + 2);
     }
     if (scope.left_out > 0)
       line(depth + 1, "and " + std::to_string(scope.left_out) + " more jobs, queued");
@@ -103,7 +106,8 @@ class Tree {
 
   std::vector<ScopeSnapshot> scopes_;
   std::map<const Worker*, std::string> waits_;
-  std::map<const TaskBase*, const ScopeSnapshot::Job*> jobs_;
+  std::set<const TaskBase*> jobs_;
+  std::multimap<const TaskBase*, const ScopeSnapshot*> inner_;  // by the job in which it was made
   std::string text_;
 };
 
@@ -139,8 +143,11 @@ struct SignalDump::State : std::enable_shared_from_this<State> {
     signals.async_wait([self = shared_from_this()](boost::system::error_code ec, int) {
       std::lock_guard lock(self->mutex);
       if (ec || self->over) return;
-      dump(self->out, self->executor);
-      self->wait_locked();
+      try {
+        self->wait_locked();
+        dump(self->out, self->executor);
+      } catch (...) {  // no memory: whoever looks at a program in need must not end it
+      }
     });
   }
 

@@ -1,13 +1,14 @@
 #include "coroexec/metrics.hpp"
 
+#include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <map>
 #include <ostream>
 #include <string>
 #include <utility>
 
 #include "coroexec/detail/engine.hpp"
+#include "utf8.hpp"
 
 namespace coroexec::detail {
 namespace {
@@ -22,10 +23,14 @@ using Label = std::pair<std::string, std::string>;
 
 std::string escaped(std::string_view text) {
   std::string result;
-  for (const char c : text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    const char c = text.front();
     if (c == '\\' || c == '"') result += '\\';
     if (c == '\n') result += "\\n";
-    else result += c;
+    else if (length == 0) result += "\xef\xbf\xbd";  // the replacement character
+    else result += text.substr(0, length);
+    text.remove_prefix(length == 0 ? 1 : length);
   }
   return result;
 }
@@ -42,11 +47,14 @@ void family(std::ostream& out, const std::string& name, const char* type, const 
   out << "# HELP " << name << ' ' << help << '\n';
 }
 
+// Not by the stream, which would write as its locale has it.
+std::string number(std::uint64_t value) { return std::to_string(value); }
+
 // The shortest digits that say it, with a point, as the bounds of buckets have to be written.
 std::string number(double value) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.9g", value);
-  std::string result = text;
+  const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::general, 9);
+  std::string result(text, end.ptr);
   if (result.find_first_of(".en") == result.npos) result += ".0";
   return result;
 }
@@ -59,11 +67,11 @@ void histogram(std::ostream& out, const std::string& name, const char* help,
     for (const double step : {1.0, 2.5, 5.0}) {
       const double bound = step * std::pow(10, power);
       const DurationHistogram::duration edge(std::llround(bound * 1e9));
-      out << name << "_bucket{le=\"" << number(bound) << "\"} " << times.count_up_to(edge) << '\n';
+      out << name << "_bucket{le=\"" << number(bound) << "\"} " << number(times.count_up_to(edge)) << '\n';
     }
   }
-  out << name << "_bucket{le=\"+Inf\"} " << times.count() << '\n';
-  out << name << "_count " << times.count() << '\n';
+  out << name << "_bucket{le=\"+Inf\"} " << number(times.count()) << '\n';
+  out << name << "_count " << number(times.count()) << '\n';
   out << name << "_sum " << number(std::chrono::duration<double>(times.sum()).count()) << '\n';
 }
 
@@ -81,12 +89,13 @@ void write_open_metrics(std::ostream& out, ContextService& service, const JobTim
     sums.waiting += stats.waiting;
     sums.queued += stats.queued;
     sums.active += stats.active;
-    sums.ended += EndedJobs{stats.succeeded, stats.failed, stats.cancelled};
+    // Those of the others are forgotten with their scope, and a counter must not fall.
+    if (engine->is_observed()) sums.ended += EndedJobs{stats.succeeded, stats.failed, stats.cancelled};
   }
 
   const auto gauge = [&](const char* name, const char* help, std::uint64_t Sums::*value) {
     family(out, name, "gauge", help);
-    for (auto& [label, sums] : scopes) out << name << labels(label) << sums.*value << '\n';
+    for (auto& [label, sums] : scopes) out << name << labels(label) << number(sums.*value) << '\n';
   };
   gauge("coroexec_scopes", "Scopes that are there.", &Sums::scopes);
   gauge("coroexec_jobs_waiting", "Callers that wait for room for a job.", &Sums::waiting);
@@ -95,7 +104,7 @@ void write_open_metrics(std::ostream& out, ContextService& service, const JobTim
   family(out, "coroexec_jobs", "counter", "Jobs that have ended.");
   for (auto& [label, sums] : scopes) {
     const auto line = [&, &l = label](const char* state, std::uint64_t count) {
-      out << "coroexec_jobs_total" << labels(l, std::string(",state=\"") + state + "\"") << count
+      out << "coroexec_jobs_total" << labels(l, std::string(",state=\"") + state + "\"") << number(count)
           << '\n';
     };
     line("succeeded", sums.ended.succeeded);

@@ -2,31 +2,16 @@
 
 #include <charconv>
 #include <mutex>
-#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
 
 #include "coroexec/detail/run_queue.hpp"
 #include "coroexec/detail/worker.hpp"
+#include "utf8.hpp"
 
 namespace coroexec {
 namespace {
-
-// How many bytes at the beginning are one character of UTF-8; 0: none. Overlong forms and surrogates pass.
-std::size_t utf8_length(std::string_view text) noexcept {
-  const auto first = static_cast<unsigned char>(text.front());
-  const std::size_t length = first < 0x80   ? 1
-                             : first < 0xc2 ? 0
-                             : first < 0xe0 ? 2
-                             : first < 0xf0 ? 3
-                             : first < 0xf5 ? 4
-                                            : 0;
-  if (length == 0 || length > text.size()) return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
-  return length;
-}
 
 const char* text_of(TaskState state) noexcept {
   return state == TaskState::succeeded ? "succeeded"
@@ -55,7 +40,7 @@ struct ChromeTrace::Writer {
         .raw("\",\"pid\":1,\"tid\":")
         .number(track)
         .raw(",\"ts\":")
-        .microseconds(time - *origin);
+        .microseconds(time.time_since_epoch());
     return *this;
   }
   Writer& raw(std::string_view text) {
@@ -85,7 +70,7 @@ struct ChromeTrace::Writer {
     constexpr const char* hex = "0123456789abcdef";
     raw("\"");
     for (text = text.substr(0, longest); !text.empty();) {
-      const std::size_t length = utf8_length(text);
+      const std::size_t length = detail::utf8_length(text);
       const char c = text.front();
       if (length == 0) raw("\\ufffd");
       else if (c == '"' || c == '\\') raw("\\").raw({&c, 1});
@@ -134,15 +119,11 @@ struct ChromeTrace::Writer {
     failed = failed || !out;
     buffer.clear();
   }
-  void start_at(Time time) {
-    if (!origin) origin = time;
-  }
 
   std::ostream& out;
   mutable std::mutex mutex;
   std::string buffer;
   std::vector<bool> named;  // tracks
-  std::optional<Time> origin;  // of the first event
   bool closed = false;
   bool failed = false;
 };
@@ -176,7 +157,6 @@ void ChromeTrace::add(std::string_view name, Time began, Time ended,
   if (writer_->closed || writer_->failed) return;
   try {
     auto& writer = *writer_;
-    writer.start_at(began);
     writer.event("X", worker ? worker->number : 0, began)
         .raw(",\"dur\":")
         .microseconds(ended - began);
@@ -198,7 +178,6 @@ void ChromeTrace::job_ended(const TaskView& job) noexcept {
   if (writer_->closed || writer_->failed) return;
   try {
     auto& writer = *writer_;
-    writer.start_at(job.queued);
     if (job.worker == 0) {
       writer.event("i", job.submitter_worker, job.ended)
           .raw(",\"s\":\"t\",\"cat\":\"")

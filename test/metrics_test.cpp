@@ -126,6 +126,22 @@ CORO_TEST(OpenMetrics, keep_the_jobs_of_scopes_that_have_gone) {
   EXPECT_LE(names, 3 * 102u);
 }
 
+CORO_TEST(OpenMetrics, write_names_as_utf_8) {
+  CoroutineExecutor executor(home, options({.name = "a\xff\xc3\xa9"}));
+  const auto found = scrape(home);
+  EXPECT_EQ(found.samples.count("coroexec_scopes{kind=\"executor\",scope=\"a\xef\xbf\xbd\xc3\xa9\"}"), 1u);
+  co_return;
+}
+
+// It would have to fall with them.
+CORO_TEST(OpenMetrics, do_not_count_the_jobs_of_scopes_without_an_observer) {
+  CoroutineExecutor executor(home, options({.name = "unseen"}));
+  const auto job = []() -> awaitable<void> { co_return; };
+  executor.submit_nowait(job);
+  co_await executor.join();
+  EXPECT_EQ(scrape(home).samples.at("coroexec_jobs_total{kind=\"executor\",scope=\"unseen\",state=\"succeeded\"}"), 0);
+}
+
 TEST(OpenMetrics, AreValidWithoutAnyScope) {
   asio::io_context context(1);
   EXPECT_TRUE(scrape(context.get_executor()).samples.empty());

@@ -183,6 +183,20 @@ CORO_TEST(Observer, is_told_of_one_job_in_so_many) {
   EXPECT_EQ(executor.stats().succeeded, 100u);
 }
 
+// Not always of the first.
+CORO_TEST(Observer, is_told_of_one_in_so_many_of_small_scopes_too) {
+  const auto times = std::make_shared<JobTimes>();
+  observe(home, times, 4);
+  const auto job = []() -> awaitable<void> { co_return; };
+  const auto body = [job](CoroutineExecutor& executor) -> awaitable<void> {
+    for (int i = 0; i < 2; ++i) executor.submit_nowait(job);
+    co_return;
+  };
+  for (int i = 0; i < 200; ++i) co_await with_executor(options(), body);
+  EXPECT_GT(times->ends().succeeded, 400 / 4 / 2u);
+  EXPECT_LT(times->ends().succeeded, 400 / 4 * 2u);
+}
+
 CORO_TEST(Observer, is_told_by_scopes_that_are_made_while_it_is_set) {
   const auto before = std::make_shared<JobTimes>(), after = std::make_shared<JobTimes>();
   const auto job = []() -> awaitable<void> { co_return; };

@@ -55,7 +55,7 @@ def noticed():
 
 
 def prepare():
-    for name in ["CMakeLists.txt", "cmake", "include", "src", "test"]:
+    for name in ["CMakeLists.txt", "LICENSE", "README.md", "cmake", "doc", "include", "packaging", "src", "test", "tools"]:
         source, target = root / name, tree / name
         for path in [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file()):
             copy = target if source.is_file() else target / path.relative_to(source)

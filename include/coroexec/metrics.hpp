@@ -24,7 +24,7 @@ inline constexpr std::string_view open_metrics_content_type =
 //   coroexec_jobs_total{state="succeeded"|"failed"|"cancelled"}                           since the beginning
 //
 // and with `times`, which has to observe the context for that, the histograms coroexec_job_waiting_seconds and
-// coroexec_job_running_seconds. Of scopes that have gone, the jobs stay in the count if they had an Observer; beyond
+// coroexec_job_running_seconds. The total is of scopes that have an Observer, any one: theirs stay in the count when they have gone; beyond
 // a hundred different names they do so without the name.
 //
 // Any thread if every scope on the context is of Threading::multi; else the one that runs the context.

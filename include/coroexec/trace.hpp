@@ -26,7 +26,8 @@ namespace coroexec {
 // arguments are id, scope, state, time in the queue, and place.
 //
 // It streams: what is kept in memory is 64 KB, however long it runs. `out` is only used inside of calls, under
-// the trace's own lock, and has to live until close() or the destructor. Any thread.
+// the trace's own lock, and has to live until close(): scopes and the handles of
+// their jobs keep the trace, so that its destructor may come late. Any thread.
 class COROEXEC_DECL ChromeTrace : public Observer {
  public:
   using Time = std::chrono::steady_clock::time_point;  // on the scopes' clock

@@ -154,6 +154,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   bool idle() const;
   bool open() const;
   Stats stats() const;
+  Stats stats_locked() const;
   std::vector<TaskError> errors() const;
   std::size_t max_active() const noexcept { return admission_.max_active(); }
   std::string label() const;            // "executor 'name'"
@@ -234,6 +235,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
                    std::uint64_t sample_mask);
   std::uint64_t number() const noexcept { return number_; }  // of the process, from 1
   bool is_on(const ContextService& service) const noexcept { return service_ == &service; }
+  bool lives() const noexcept;  // does its context?
   bool is_observed() const noexcept { return observer_ != nullptr; }
   ScopeSnapshot snapshot(std::size_t most_jobs) const;
   void on_timer() noexcept;
@@ -295,7 +297,10 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   struct StartHere;
   StartHere begin_here(TaskBase& job);
   Worker& worker_for_start_here_locked();
-  bool observes(std::uint64_t id) const noexcept { return ((id - 1) & sample_mask_) == 0; }
+  // Other ids in each scope, or of a small one it would be always the first job.
+  bool observes(std::uint64_t id) const noexcept {
+    return ((id + (number_ * 0x9e3779b97f4a7c15u >> 32)) & sample_mask_) == 0;
+  }
   inline void queue_special_locked(TaskBase& job, Effects& effects);
   void note_queued_locked(TaskBase& job) const noexcept;
   void note_begun_locked(TaskBase& body, const Worker& worker) const noexcept;
@@ -304,7 +309,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   void tell_queued(const TaskBase& job) const noexcept;
   void tell_started(const TaskBase& job) const noexcept;
   void tell_ended(TaskBase& job, bool aborted) const noexcept;
-  void tell_dropped(TaskBase& job) const noexcept;
+  void tell_dropped(TaskBase& job, TaskState state) const noexcept;
   void tell(void (Observer::*what)(const TaskView&) noexcept, const TaskBase& job,
             TaskState state) const noexcept;
   TaskBase* take_given(Worker& worker) noexcept;
@@ -322,6 +327,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   void end_unstarted_locked(TaskBase& job, TaskState state, std::exception_ptr error, Effects& effects) noexcept;
   void end_interruption_locked(Worker& worker, Effects& effects) noexcept;
   void let_go(Effects& effects) noexcept;
+  void tell_settled(const Effects& effects) const noexcept;
   void cancel_all_queued_locked(CancelReason reason, Effects& effects) noexcept;
   void cancel_everything_locked(CancelReason reason, Effects& effects) noexcept;
   void end_everything_locked(Effects& effects) noexcept;
@@ -350,6 +356,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   Time scope_deadline_ = Time::max();
   Time next_wake_ = Time::max();  // when a worker is to be sent for again
   Time armed_ = Time::max();
+  Time died_at_{};  // with its context
   std::chrono::nanoseconds timeout_;
   const ErrorPolicy policy_;
   const bool part_of_caller_, first_success_, all_errors_;

@@ -273,11 +273,11 @@ bool BasicEngine<Ex>::take_token_locked() noexcept {
 template <class Ex>
 void BasicEngine<Ex>::arm_timer(Time time) {
   if (arm_clock(time)) return;
-  if (!timer_) timer_.emplace(*executor_);
-  timer_->expires_at(time);
-  timer_->async_wait([self = Ref<Engine>(this)](boost::system::error_code ec) {
+  Timer next(*executor_, time);  // the one before stays set if there is no memory for this
+  next.async_wait([self = Ref<Engine>(this)](boost::system::error_code ec) {
     if (!ec) self->on_timer();
   });
+  timer_ = std::move(next);
 }
 
 template <class Ex>
