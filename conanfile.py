@@ -26,7 +26,7 @@ class CoroexecConan(ConanFile):
     }
     implements = ["auto_shared_fpic"]
     languages = ["C++"]
-    exports_sources = "CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "src/*"
+    exports_sources = "CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "src/*", "tools/*"
 
     def set_version(self):
         project = load(self, os.path.join(self.recipe_folder, "CMakeLists.txt"))
@@ -51,6 +51,7 @@ class CoroexecConan(ConanFile):
         tc.cache_variables["COROEXEC_BUILD_EXAMPLES"] = False
         tc.cache_variables["COROEXEC_BUILD_BENCH"] = False
         tc.cache_variables["COROEXEC_BUILD_DOCS"] = False
+        tc.cache_variables["COROEXEC_BUILD_FUZZERS"] = False
         tc.generate()
         CMakeDeps(self).generate()
 

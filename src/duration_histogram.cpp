@@ -8,7 +8,7 @@ namespace coroexec {
 
 std::size_t DurationHistogram::index_of(duration value) noexcept {
   const auto ticks =
-      std::min(static_cast<std::uint64_t>(std::max<duration::rep>(value.count(), 0)), largest);
+      std::min(static_cast<std::uint64_t>(std::max<duration::rep>(value.count(), 0)), std::uint64_t{largest});
   if (ticks < linear) return static_cast<std::size_t>(ticks);
   const auto shift = static_cast<std::uint64_t>(std::bit_width(ticks)) - linear_bits - 1;
   const auto doubling = shift + 1;
