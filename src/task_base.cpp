@@ -19,7 +19,7 @@ void TaskBase::keep_name(const TaskOptions& options) {
   const std::size_t before = observed ? sizeof(JobRecord) : 0;
   name_ = static_cast<char*>(allocate_block(before + sizeof size + size)) + before;
   std::memcpy(name_, &size, sizeof size);
-  std::memcpy(name_ + sizeof size, options.name.data(), size);
+  options.name.copy(name_ + sizeof size, size);  // which may be none at all
   if (!observed) return;
   auto* record = new (name_ - before) JobRecord{};
   record->where = options.where;
