@@ -52,11 +52,12 @@ awaitable<int> sleeps_and_outcomes(Home) {
   co_return good.value() + 10 * bad;
 }
 
-// After a cancel of its own, a job goes on.
+// After a cancel of its own, a job goes on. What jobs count in is theirs: a coroutine that Asio destroys is survived by its
+// jobs.
 awaitable<int> uncancels(Home) {
-  bool sleeps = false;
-  const auto job = [&sleeps]() -> awaitable<int> {
-    sleeps = true;
+  const auto sleeps = std::make_shared<bool>(false);
+  const auto job = [sleeps]() -> awaitable<int> {
+    *sleeps = true;
     const auto slept = co_await as_outcome(sleep_an_hour());
     if (!this_task::cancel_requested() && slept.has_error()) std::rethrow_exception(slept.error());
     co_await this_task::uncancel();
@@ -65,7 +66,7 @@ awaitable<int> uncancels(Home) {
   };
   const auto body = [&](CoroutineExecutor& executor) -> awaitable<int> {
     const auto task = executor.submit_nowait(job);
-    while (!sleeps && !task.done()) co_await this_task::yield();
+    while (!*sleeps && !task.done()) co_await this_task::yield();
     task.cancel();
     co_return co_await task.get();
   };
@@ -130,9 +131,9 @@ struct Changed : std::runtime_error {
 };
 
 awaitable<int> interrupts(Home) {
-  int waiting = 0;
-  const auto job = [&waiting]() -> awaitable<int> {
-    ++waiting;
+  const auto waiting = std::make_shared<int>(0);
+  const auto job = [waiting]() -> awaitable<int> {
+    ++*waiting;
     const int raised = co_await ends_with<Changed>(sleep_an_hour());
     co_await sleep_for(10us);
     co_return raised;
@@ -140,14 +141,14 @@ awaitable<int> interrupts(Home) {
   const auto body = [&](AioPool& pool) -> awaitable<int> {
     const auto first = pool.spawn_n(job);
     const auto second = pool.spawn_n(job);
-    const auto waits = [&waiting](Task<int> task) -> awaitable<int> {
-      ++waiting;
+    const auto waits = [](std::shared_ptr<int> count, Task<int> task) -> awaitable<int> {
+      ++*count;
       co_return co_await ends_with<Changed>(task.wait());
     };
-    const auto waits_for_first = [&] { return waits(first); };
+    const auto waits_for_first = [waits, waiting, first] { return waits(waiting, first); };
     const auto third = pool.spawn_n(waits_for_first);
     const auto none_done = [&] { return !first.done() && !second.done() && !third.done(); };
-    while (waiting < 3 && none_done()) co_await sleep_for(10us);
+    while (*waiting < 3 && none_done()) co_await sleep_for(10us);
     if (this_task::cancel_requested()) throw boost::system::system_error(asio::error::operation_aborted);
     for (auto& task : {first, second, third})
       if (task.done()) co_return co_await task.get();
