@@ -64,7 +64,7 @@ awaitable<int> uncancels(Home) {
     co_await sleep_for(10us);
     co_return slept.has_error() ? 1 : 0;
   };
-  const auto body = [&](CoroutineExecutor& executor) -> awaitable<int> {
+  const auto body = [job, sleeps](CoroutineExecutor& executor) -> awaitable<int> {
     const auto task = executor.submit_nowait(job);
     while (!*sleeps && !task.done()) co_await this_task::yield();
     task.cancel();
@@ -100,7 +100,8 @@ awaitable<int> task_group_errors(Home) {
     group.start_soon(breaks);
     co_await sleep_an_hour();
   };
-  co_return before + 10 * co_await ends_with<Broken>(with_task_group(body));
+  const int failed = co_await ends_with<Broken>(with_task_group(body));
+  co_return before + 10 * failed;
 }
 
 awaitable<int> eager_task_group(Home) {
@@ -138,7 +139,7 @@ awaitable<int> interrupts(Home) {
     co_await sleep_for(10us);
     co_return raised;
   };
-  const auto body = [&](AioPool& pool) -> awaitable<int> {
+  const auto body = [job, waiting](AioPool& pool) -> awaitable<int> {
     const auto first = pool.spawn_n(job);
     const auto second = pool.spawn_n(job);
     const auto waits = [](std::shared_ptr<int> count, Task<int> task) -> awaitable<int> {
