@@ -19,6 +19,7 @@ struct Scenario {
   std::string_view known = {};       // where Asio itself does not stand a lack of memory
 };
 inline constexpr std::string_view channel_without_memory = "a channel gives its operation back twice";
+inline constexpr std::string_view context_without_memory = "a newer io_context that cannot be made leaks a block";
 
 std::vector<Scenario> scope_scenarios();
 std::vector<Scenario> stream_scenarios();

@@ -220,7 +220,7 @@ std::vector<Scenario> toolkit_scenarios() {
           {"generate", 7, generates},
           {"context", 18, context_variables},
           {"coro_iter", 14, coro_iterates},
-          {"await_sync", 18, awaits_in_place},
+          {"await_sync", 18, awaits_in_place, false, context_without_memory},
           {"priority_lock", 3, priority_lock, true},
           {"ready_queue", 1112, ready_queue, true},
           {"virtual_time", 91, virtual_time, true}};
