@@ -109,13 +109,13 @@ void Engine::detach_if_over() noexcept {
 }
 
 void Engine::start_body(TaskBase& body) {
+  body.is_body = true;  // for who is told that it could not be started, too
   Worker* worker = nullptr;
   {
     std::lock_guard lock(mutex_);
     if (phase_ == Phase::closed) throw_if_closed_locked();  // a stream that outlived its scope
     worker = &new_worker_locked(true);
     body.retain();
-    body.is_body = true;
     if (body.error_is_owned)
       ++pumps_;
     else

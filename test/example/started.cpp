@@ -4,9 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <stdexcept>
-#include <thread>
 
 namespace example::test {
 
@@ -23,12 +21,8 @@ void Started::wait_for_output(const std::string& text) const { wait_for("out", t
 void Started::wait_for_error(const std::string& text) const { wait_for("err", text); }
 
 void Started::wait_for(const std::string& file, const std::string& text) const {
-  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(40);
-  while (fetch::test::read_file(directory_.file(file)).find(text) == std::string::npos) {
-    if (std::chrono::steady_clock::now() > patience)
-      throw std::runtime_error("no '" + text + "' in: " + output() + errors());
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
+  if (!fetch::test::wait_for_text(directory_.file(file), text))
+    throw std::runtime_error("no '" + text + "' in: " + output() + errors());
 }
 
 unsigned short Started::port() const {

@@ -139,24 +139,29 @@ class NodeRunner {
   QueueNode* node_;
 };
 
-// Queues a node on `executor`: straight into the queue where the executor is a job's.
+// Straight into the queue where the executor is a job's; false: it is not.
 template <class Ex>
-void post_node(const Ex& executor, QueueNode& node) {
+bool push_to_job(const Ex& executor, QueueNode& node) {
   if constexpr (std::is_same_v<Ex, asio::any_io_executor>) {
     if (auto* job_executor = executor.template target<JobExecutor>()) {
       node.worker = &job_executor->worker();
-      return job_executor->queue().push(node);
+      job_executor->queue().push(node);
+      return true;
     }
   }
-  asio::post(executor, NodeRunner(node));
+  return false;
+}
+
+// Queues a node on `executor`.
+template <class Ex>
+void post_node(const Ex& executor, QueueNode& node) {
+  if (!push_to_job(executor, node)) asio::post(executor, NodeRunner(node));
 }
 
 // The same for a node that keeps the room it takes.
 template <class Ex>
 void post_node_in(PostRoom& room, const Ex& executor, QueueNode& node) {
-  if constexpr (std::is_same_v<Ex, asio::any_io_executor>)
-    if (executor.template target<JobExecutor>()) return post_node(executor, node);
-  post_in(room, executor, false, NodeRunner(node));
+  if (!push_to_job(executor, node)) post_in(room, executor, false, NodeRunner(node));
 }
 
 // The parked form of one handler; `Keep` is whatever must live until it is let go.

@@ -8,10 +8,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <thread>
 
 extern char** environ;
 
@@ -37,6 +39,15 @@ std::string read_file(const std::string& path) {
   std::ostringstream out;
   out << std::ifstream(path, std::ios::binary).rdbuf();
   return out.str();
+}
+
+bool wait_for_text(const std::string& path, const std::string& text) {
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(40);
+  while (read_file(path).find(text) == std::string::npos) {
+    if (std::chrono::steady_clock::now() > patience) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
 }
 
 Child::Child(const std::vector<std::string>& command, Streams streams) {

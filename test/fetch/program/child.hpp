@@ -26,6 +26,8 @@ class TempDir {
 };
 
 std::string read_file(const std::string& path);
+// Until the file has that text; false after a long time.
+bool wait_for_text(const std::string& path, const std::string& text);
 
 class Child {
  public:

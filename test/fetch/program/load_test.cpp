@@ -13,10 +13,7 @@
 namespace fetch::test {
 namespace {
 
-std::int64_t number_of_urls() {
-  const char* given = std::getenv("COROEXEC_FETCH_URLS");
-  return given ? std::atoll(given) : 10'000;
-}
+std::int64_t number_of_urls() { return number_from("COROEXEC_FETCH_URLS", 10'000); }
 
 void print(const Ended& run) {
   std::cout << run.errors << "memory " << run.peak_kilobytes << " KB\n";

@@ -6,9 +6,9 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value_to.hpp>
-#include <chrono>
+#include <cstdlib>
 #include <fstream>
-#include <thread>
+#include <stdexcept>
 
 namespace fetch::test {
 namespace {
@@ -58,8 +58,8 @@ void Program::start(Arguments arguments, int in) {
 }
 
 void Program::wait_for_error(const std::string& text) const {
-  while (errors().find(text) == std::string::npos)
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  if (!wait_for_text(directory_.file("err"), text))
+    throw std::runtime_error("no '" + text + "' in: " + errors());
 }
 
 Ended Program::finish() {
@@ -73,6 +73,11 @@ Ended Program::finish() {
     EXPECT_TRUE(ended.results.emplace(number, result).second) << "a second result: " << line;
   }
   return ended;
+}
+
+std::int64_t number_from(const char* variable, std::int64_t standard) {
+  const char* given = std::getenv(variable);
+  return given ? std::atoll(given) : standard;
 }
 
 Ended run_program(Program::Arguments arguments, const std::string& list) {

@@ -53,6 +53,9 @@ class Program {
   std::unique_ptr<Child> child_;
 };
 
+// What an environment variable says, or the standard.
+std::int64_t number_from(const char* variable, std::int64_t standard);
+
 // Starts it and waits.
 Ended run_program(Program::Arguments arguments, const std::string& list);
 

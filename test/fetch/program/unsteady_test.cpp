@@ -11,7 +11,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
-#include <cstdlib>
 #include <iostream>
 #include <map>
 #include <mutex>
@@ -36,11 +35,6 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t concurrency = 100;
 constexpr milliseconds timeout{500};
-
-std::int64_t number_from(const char* variable, std::int64_t standard) {
-  const char* given = std::getenv(variable);
-  return given ? std::atoll(given) : standard;
-}
 
 // What lines ask for and a server that is there answers; one that is not has errors of its own.
 struct Way {

@@ -350,7 +350,7 @@ void BasicEngine<Ex>::run_body(Job<Ex>& body, const Ex& owner) {
 
 template <class Ex>
 void BasicEngine<Ex>::run_beside(Job<Ex>& job) {
-  job.error_is_owned = job.is_body = true;
+  job.error_is_owned = true;
   start_body(job);
 }
 
