@@ -9,9 +9,11 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <future>
+#include <sstream>
 #include <vector>
 
 #include "coroexec/detail/context_service.hpp"
+#include "coroexec/inspect.hpp"
 #include "coroexec/scheduling.hpp"
 #include "event.hpp"
 
@@ -45,8 +47,11 @@ void CoroCase::start(asio::any_io_executor executor) {
 }
 
 void CoroCase::stuck() const {
+  std::ostringstream tree;
+  if (!one_thread()) dump(tree, home);
   ADD_FAILURE() << (ended_ ? "the body has ended, but left work behind on its context"
-                           : "stuck: neither the body nor a job can make progress");
+                           : "stuck: neither the body nor a job can make progress\n")
+                << tree.str();
 }
 
 void CoroCase::run_in_one_thread() {

@@ -33,7 +33,8 @@ CORO_TEST_EVERYWHERE(WithTimeout, gives_the_result_of_what_ends_in_time) {
   EXPECT_FALSE(timeout.expired());
 }
 
-CORO_TEST_EVERYWHERE(WithTimeout, ends_with_timed_out_once_the_operation_has_been_joined) {
+// Where the limit must not be over before the operation has begun, time is virtual: threads promise no such thing.
+CORO_TEST_VIRTUAL(WithTimeout, ends_with_timed_out_once_the_operation_has_been_joined) {
   Event never(home);
   std::atomic<int> cleaned_up = 0;
   const auto waits = [&]() -> awaitable<int> {
@@ -64,7 +65,7 @@ CORO_TEST_EVERYWHERE(WithTimeout, an_inner_limit_passes_through_the_outer_one) {
   EXPECT_FALSE(outer.expired());
 }
 
-CORO_TEST_EVERYWHERE(WithTimeout, an_outer_limit_is_a_cancel_to_the_inner_one) {
+CORO_TEST_VIRTUAL(WithTimeout, an_outer_limit_is_a_cancel_to_the_inner_one) {
   Event never(home);
   Timeout inner(1h, "inner"), outer(1ms, "outer");
   std::exception_ptr of_inner;
@@ -90,7 +91,7 @@ CORO_TEST_EVERYWHERE(WithTimeout, one_of_two_equal_limits_has_expired) {
   }
 }
 
-CORO_TEST_EVERYWHERE(WithTimeout, what_ends_well_all_the_same_is_not_lost) {
+CORO_TEST_VIRTUAL(WithTimeout, what_ends_well_all_the_same_is_not_lost) {
   Event never(home);
   Timeout timeout(1ms);
   const auto recovers = [&]() -> awaitable<int> {
@@ -101,7 +102,7 @@ CORO_TEST_EVERYWHERE(WithTimeout, what_ends_well_all_the_same_is_not_lost) {
   EXPECT_FALSE(timeout.expired());
 }
 
-CORO_TEST_EVERYWHERE(WithTimeout, an_error_of_the_operation_is_thrown_as_it_is) {
+CORO_TEST_VIRTUAL(WithTimeout, an_error_of_the_operation_is_thrown_as_it_is) {
   Event never(home);
   Timeout timeout(1ms);
   const auto fails = []() -> awaitable<int> {
@@ -122,7 +123,7 @@ CORO_TEST_EVERYWHERE(WithTimeout, an_error_of_the_operation_is_thrown_as_it_is) 
   EXPECT_TRUE(is_error(co_await error_of(with_timeout(1h, gives_up())), asio::error::operation_aborted, "gave up"));
 }
 
-CORO_TEST_EVERYWHERE(WithTimeout, a_timeout_may_be_used_again) {
+CORO_TEST_VIRTUAL(WithTimeout, a_timeout_may_be_used_again) {
   Event never(home);
   Timeout timeout(1ms);
   const auto nothing = []() -> awaitable<void> { co_return; };
@@ -132,7 +133,7 @@ CORO_TEST_EVERYWHERE(WithTimeout, a_timeout_may_be_used_again) {
   EXPECT_FALSE(timeout.expired());
 }
 
-CORO_TEST_EVERYWHERE(WithTimeout, the_time_is_counted_from_the_start) {
+CORO_TEST_VIRTUAL(WithTimeout, the_time_is_counted_from_the_start) {
   Timeout timeout(20ms);
   const auto nothing = []() -> awaitable<void> { co_return; };
   auto later = with_timeout(timeout, nothing());
