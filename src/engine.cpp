@@ -282,8 +282,8 @@ void Engine::watch_deadline_locked(const TaskBase& job) {
 
 TaskBase* Engine::advance(Worker& worker) noexcept {
   if (worker.given) [[unlikely]] return take_given(worker);
-  TaskBase* const ended = worker.job;
-  if (ended) ended->drop_payload();
+  TaskBase* ended = worker.job;
+  const bool keeps_result = ended && ended->drop_payload();
   const bool aborted = ended && ended->error_ && ended->cancel_reason.load(std::memory_order_relaxed) != CancelReason::none &&
                        is_cancelled(ended->error_);
   if (ended && ended->observed) [[unlikely]] tell_ended(*ended, aborted);
@@ -299,6 +299,7 @@ TaskBase* Engine::advance(Worker& worker) noexcept {
     if (!ended || !ended->started_here) next = start_next_locked(worker, ended, effects);
     if (arrives) [[unlikely]] arrived_locked(worker, effects);
     if (ended && !next) busy_.remove(worker);
+    if (keeps_result && threads()) ended = part_with_locked(*ended, effects);
     after_change_locked(effects);
   }
   if (kept_ && worker.job_counted != (next != nullptr)) next ? count_job(worker) : uncount_job(worker);
@@ -309,6 +310,17 @@ TaskBase* Engine::advance(Worker& worker) noexcept {
     ended->release();
   }
   return next;
+}
+
+// With threads the last handle may go when the result has just been kept for it: so the worker gives up its own
+// reference before the scope can be over, and if that was the last the scope waits for the job's destruction.
+[[gnu::noinline]] TaskBase* Engine::part_with_locked(TaskBase& ended, Effects& effects) noexcept {
+  if (ended.sink) return &ended;
+  if (!ended.references_.remove()) return nullptr;  // a handle's from now on
+  effects.lets_go = true;
+  effects.unread = &ended;
+  ++letting_go_;
+  return nullptr;
 }
 
 // A kept engine keeps that many idle workers from a crowd.
@@ -524,6 +536,7 @@ void Engine::Effects::carry_out_all(Engine& engine) noexcept {
   waiters.complete();
   if (cancels) engine.deliver_cancels();
   if (!settled.empty()) engine.let_go(*this);
+  if (lets_go) delete unread, engine.have_let_go(1);
 }
 
 void Engine::Effects::send_for_worker(Engine& engine) noexcept {

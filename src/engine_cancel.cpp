@@ -71,6 +71,10 @@ void Engine::let_go(Effects& effects) noexcept {
     if (job->sink) job->sink->completed(*job);
     job->release();
   }
+  have_let_go(count);
+}
+
+void Engine::have_let_go(std::size_t count) noexcept {
   Effects over;
   {
     std::lock_guard lock(mutex_);

@@ -18,7 +18,8 @@ struct EffectMarks {
   bool start_failed = false;
   bool tells_queued = false;  // an observer, of `told`
   bool tells_started = false;
-  bool none[2] = {};
+  bool lets_go = false;  // of `unread`
+  bool none[1] = {};
   bool any() const noexcept { return std::bit_cast<std::uint64_t>(*this) != 0; }
 };
 
@@ -32,6 +33,7 @@ struct Engine::Effects : EffectMarks {
   QueueNode* handler = nullptr;  // of `resume`
   std::exception_ptr unused;     // an interruption that came to nothing: destroyed without the lock
   TaskBase* told;                // set if an observer is told
+  TaskBase* unread;              // has ended, and nobody can read its result any more; counted
 
   // Most often there is nothing to do; a call for that would be a hundredth of a job's cost.
   [[gnu::always_inline]] void carry_out(Engine& engine) noexcept {

@@ -96,9 +96,15 @@ Event::Event(const asio::any_io_executor& executor) : closed_(new Closed{executo
 
 void Event::set() { closed_->channel.close(); }
 
-awaitable<void> Event::wait() {
+awaitable<void> Event::wait(std::function<void()> waiting) {
   boost::system::error_code ec;
-  co_await closed_->channel.async_receive(asio::redirect_error(asio::use_awaitable, ec));
+  auto token = asio::redirect_error(asio::use_awaitable, ec);
+  co_await asio::async_initiate<decltype(token), void(boost::system::error_code)>(
+      [&](auto handler) {
+        closed_->channel.async_receive(std::move(handler));
+        if (waiting) waiting();
+      },
+      token);
   if (ec != asio::experimental::error::channel_closed)
     throw boost::system::system_error(asio::error::operation_aborted);
 }

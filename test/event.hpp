@@ -4,18 +4,20 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 
 #include "coro_test.hpp"
 
 namespace coroexec::test {
 
-// Set once, from any thread; any number may wait. A cancelled wait throws operation_aborted.
+// Set once, from any thread; any number may wait. A cancelled wait throws operation_aborted. Who is to be cancelled
+// in its wait, from another thread, says through `waiting` that it has got there: before, its co_await would throw.
 class Event {
  public:
   explicit Event(const asio::any_io_executor& executor);
   void set();
-  awaitable<void> wait();
+  awaitable<void> wait(std::function<void()> waiting = {});
 
  private:
   struct Closed;

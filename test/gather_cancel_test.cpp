@@ -133,8 +133,7 @@ CORO_TEST_EVERYWHERE(OperationsCancel, a_cancelled_caller_starts_nothing_unless_
     co_return 1;
   };
   const auto job = [&]() -> awaitable<void> {
-    waits.set();
-    (void)co_await error_of(never.wait());
+    (void)co_await error_of(never.wait([&] { waits.set(); }));
     int refused = 0;
     for (int which = 0; which < 3; ++which) try {
         if (which == 0) co_await gather(operation(), operation());

@@ -215,8 +215,7 @@ CORO_TEST_EVERYWHERE(TestGenerator, a_cancelled_reader_cancels_the_body) {
   Event never(home), inside(home);
   std::exception_ptr seen;
   auto iterator = g([&]() -> awaitable<void> {
-    inside.set();
-    seen = co_await error_of(never.wait());
+    seen = co_await error_of(never.wait([&] { inside.set(); }));
     std::rethrow_exception(seen);
   });
   AioPool pool(home, {.size = 1, .threading = one_thread() ? Threading::single : Threading::multi});

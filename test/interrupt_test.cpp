@@ -113,8 +113,7 @@ CORO_TEST_EVERYWHERE(Interrupt, at_an_asio_operation_is_a_cancel_and_the_tasks_e
   const auto thrown = std::make_exception_ptr(Changed("changed"));
   std::exception_ptr seen;
   const auto job = [&](bool takes_it_back) -> awaitable<int> {
-    waits.set();
-    seen = co_await error_of(never.wait());
+    seen = co_await error_of(never.wait([&] { waits.set(); }));
     if (!takes_it_back) std::rethrow_exception(seen);
     co_await this_task::uncancel();
     co_await this_task::yield();
@@ -131,8 +130,7 @@ CORO_TEST_EVERYWHERE(Interrupt, at_an_asio_operation_is_a_cancel_and_the_tasks_e
 
   std::atomic<bool> waiting = false;
   const auto recovers = [&]() -> awaitable<int> {
-    waiting = true;
-    (void)co_await error_of(never.wait());
+    (void)co_await error_of(never.wait([&] { waiting = true; }));
     co_await this_task::uncancel();
     co_return co_await job(true);
   };

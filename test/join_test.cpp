@@ -139,9 +139,10 @@ CORO_TEST_EVERYWHERE(Join, with_a_limit_names_the_jobs_that_still_run) {
 CORO_TEST_EVERYWHERE(Join, a_job_that_ignores_its_cancel_delays_the_scopes_end) {
   Event go(home), cancel_is_ignored(home);
   Task<int> task;
-  std::atomic<bool> scope_is_over = false;
+  std::atomic<bool> ignores = false, scope_is_over = false;
   const auto stubborn = [&]() -> awaitable<int> {
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    ignores = true;
     co_await until([] { return this_task::cancel_requested(); });
     cancel_is_ignored.set();
     co_await go.wait();
@@ -149,7 +150,7 @@ CORO_TEST_EVERYWHERE(Join, a_job_that_ignores_its_cancel_delays_the_scopes_end) 
   };
   const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
     task = co_await executor.submit(stubborn);
-    co_await until([&] { return task.state() == TaskState::running; });
+    co_await until([&] { return ignores.load(); });
     for (int i = 0; i < 5; ++i) co_await this_task::yield();
     throw std::runtime_error("body");
   };

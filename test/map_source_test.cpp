@@ -115,8 +115,7 @@ CORO_TEST_EVERYWHERE(MapSource, an_error_of_the_source_surfaces_and_the_rest_is_
   Event never(home);
   std::atomic<int> begun = 0, ended = 0;
   const auto job = [&](int) -> awaitable<int> {
-    ++begun;
-    const auto error = co_await error_of(never.wait());
+    const auto error = co_await error_of(never.wait([&] { ++begun; }));
     ++ended;
     std::rethrow_exception(error);
   };
@@ -154,8 +153,7 @@ CORO_TEST_EVERYWHERE(MapSource, that_waits_is_cancelled_with_the_stream) {
   std::atomic<bool> cancelled = false;
   const auto slow = [&](Yield<int> yield) -> awaitable<void> {
     co_await yield(1);
-    waits.set();
-    cancelled = static_cast<bool>(co_await error_of(never.wait()));
+    cancelled = static_cast<bool>(co_await error_of(never.wait([&] { waits.set(); })));
   };
   const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
     auto stream = executor.map(twice, generate<int>(slow));

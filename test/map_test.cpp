@@ -185,8 +185,7 @@ CORO_TEST_EVERYWHERE(Map, delivers_results_before_an_error_that_came_earlier) {
       failed.set();
       throw std::runtime_error("one");
     }
-    ++begun;
-    const auto error = co_await error_of(never.wait());
+    const auto error = co_await error_of(never.wait([&] { ++begun; }));
     co_await this_task::uncancel();
     co_await this_task::yield();
     ++cleaned_up;
@@ -212,8 +211,7 @@ CORO_TEST_EVERYWHERE(Map, dropping_the_stream_cancels_what_runs_and_the_scope_jo
   std::atomic<int> begun = 0, cleaned_up = 0;
   const auto job = [&](int i) -> awaitable<int> {
     if (i == 0) co_return 0;
-    ++begun;
-    const auto error = co_await error_of(never.wait());
+    const auto error = co_await error_of(never.wait([&] { ++begun; }));
     co_await this_task::uncancel();
     co_await dropped.wait();
     ++cleaned_up;
@@ -237,8 +235,7 @@ CORO_TEST_EVERYWHERE(Map, aclose_joins_and_ends_the_stream) {
   Event never(home);
   std::atomic<int> begun = 0, ended = 0;
   const auto job = [&](int) -> awaitable<void> {
-    ++begun;
-    const auto error = co_await error_of(never.wait());
+    const auto error = co_await error_of(never.wait([&] { ++begun; }));
     ++ended;
     std::rethrow_exception(error);
   };
@@ -269,8 +266,7 @@ CORO_TEST_EVERYWHERE(Map, an_input_that_throws_surfaces_at_the_reader) {
   };
   auto input = std::views::iota(0) | std::views::transform(element);
   const auto job = [&](int) -> awaitable<int> {
-    ++begun;
-    const auto error = co_await error_of(never.wait());
+    const auto error = co_await error_of(never.wait([&] { ++begun; }));
     ++ended;
     std::rethrow_exception(error);
   };

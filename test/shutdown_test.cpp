@@ -204,8 +204,7 @@ CORO_TEST_EVERYWHERE(Shutdown, without_waiting_cancels_active_and_queued_and_joi
   Event never(home);
   std::atomic<int> started = 0, ended = 0;
   const auto job = [&]() -> awaitable<void> {
-    ++started;
-    const auto error = co_await error_of(never.wait());
+    const auto error = co_await error_of(never.wait([&] { ++started; }));
     co_await this_task::uncancel();
     for (int i = 0; i < 5; ++i) co_await this_task::yield();
     ++ended;
@@ -241,8 +240,7 @@ CORO_TEST_EVERYWHERE(Shutdown, without_waiting_is_quiet_if_every_job_swallowed_i
   Event never(home);
   std::atomic<int> started = 0;
   const auto swallows = [&]() -> awaitable<int> {
-    ++started;
-    EXPECT_TRUE(is_cancelled(co_await error_of(never.wait())));
+    EXPECT_TRUE(is_cancelled(co_await error_of(never.wait([&] { ++started; }))));
     co_return 7;
   };
   CoroutineExecutor executor(home, options());

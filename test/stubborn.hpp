@@ -29,13 +29,7 @@ class Stubborn {
 
  private:
   awaitable<int> wait(std::optional<std::exception_ptr> end) {
-    std::exception_ptr error;
-    ++waiting;
-    try {
-      co_await never_.wait();  // with threads the cancel may come before it, and is thrown here all the same
-    } catch (...) {
-      error = std::current_exception();
-    }
+    const auto error = co_await error_of(never_.wait([this] { ++waiting; }));
     co_await this_task::uncancel();
     for (int i = 0; i < 5; ++i) co_await this_task::yield();
     ++cleaned_up;

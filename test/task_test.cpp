@@ -202,6 +202,26 @@ CORO_TEST_EVERYWHERE(Task, async_wait_takes_any_completion_token) {
   co_await until([&] { return called == 2; });
 }
 
+// Who set it goes on meanwhile, with threads at the same time.
+CORO_TEST_EVERYWHERE(Task, a_callback_of_async_wait_is_not_the_job_that_set_it) {
+  Event go(home), called(home);
+  CoroutineExecutor executor(home, options());
+  const auto awaited = [&]() -> awaitable<void> { co_await go.wait(); };
+  const auto task = executor.submit_nowait(awaited);
+  std::string name = "never called";
+  const auto sets = [&]() -> awaitable<void> {
+    task.async_wait([&](boost::system::error_code) {
+      name = this_task::name();
+      called.set();
+    });
+    go.set();
+    co_await called.wait();
+  };
+  executor.submit_nowait({.name = "setter"}, sets);
+  co_await executor.join();
+  EXPECT_EQ(name, "");
+}
+
 // A future is waited for by a thread that runs no context.
 TEST(Task, async_wait_gives_a_future_to_another_thread) {
   asio::thread_pool pool(2);

@@ -2,12 +2,14 @@
 // the thread sanitizer as much as for their expectations.
 #include <gtest/gtest.h>
 
-#include <boost/asio/use_future.hpp>
-#include <boost/asio/strand.hpp>
-#include <random>
 #include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_future.hpp>
 #include <functional>
 #include <future>
+#include <random>
 #include <thread>
 #include <vector>
 

@@ -60,7 +60,7 @@ CORO_TEST(Timeout, equals_the_generic_condition) {
 }
 
 // CE-50: the body is a child of the scope as well.
-CORO_TEST_EVERYWHERE(Timeout, of_a_scope_cancels_its_body) {
+CORO_TEST_VIRTUAL(Timeout, of_a_scope_cancels_its_body) {
   Event never(home);
   std::exception_ptr in_body;
   const auto body = [&](CoroutineExecutor&) -> awaitable<void> {
@@ -114,7 +114,7 @@ struct SlowToBegin {
 };
 
 // CE-50: with threads the limit may be over before the body has begun.
-TEST(Timeout, of_a_scope_reaches_a_body_that_begins_too_late) {
+TEST(Timeout, of_a_scope_cancels_a_body_that_begins_too_late) {
   asio::thread_pool pool(4);
   Event never(pool.get_executor());
   const auto waits = [&](CoroutineExecutor&) -> awaitable<void> { co_await never.wait(); };
@@ -199,7 +199,7 @@ CORO_TEST_IN_TIME(Timeout, of_many_jobs_each_at_its_own_time) {
 }
 
 // CE-51: a job that turns its timeout into a result has succeeded.
-CORO_TEST_EVERYWHERE(Timeout, of_a_job_may_be_swallowed) {
+CORO_TEST_VIRTUAL(Timeout, of_a_job_may_be_swallowed) {
   Event never(home);
   CoroutineExecutor executor(home, options());
   const auto swallows = [&]() -> awaitable<int> {
@@ -214,7 +214,7 @@ CORO_TEST_EVERYWHERE(Timeout, of_a_job_may_be_swallowed) {
 }
 
 // CE-51: an error of the job's own, thrown because of the timeout, is a failure like any other.
-CORO_TEST_EVERYWHERE(Timeout, of_a_job_does_not_hide_another_error) {
+CORO_TEST_VIRTUAL(Timeout, of_a_job_does_not_hide_another_error) {
   Event never(home);
   CoroutineExecutor executor(home, options());
   const auto fails = [&]() -> awaitable<void> {

@@ -20,6 +20,7 @@ import sys
 root = pathlib.Path(__file__).resolve().parent.parent
 tree = root / "build" / "mutants" / "tree"
 build = root / "build" / "mutants" / "build"
+targets = ["coroexec_tests", "coroexec_sim", "coroexec_threads", "coroexec_shake"]
 
 
 def mutants():
@@ -35,17 +36,19 @@ def run(command, **options):
 
 
 def compile_tests():
-    made = run(["cmake", "--build", build, "--parallel", os.cpu_count(), "--target", "coroexec_tests", "coroexec_sim"])
+    made = run(["cmake", "--build", build, "--parallel", os.cpu_count(), "--target", *targets])
     return "" if made.returncode == 0 else made.stdout[-3000:] + made.stderr[-3000:]
 
 
 def noticed():
     """What notices that something is wrong; nothing if all passes."""
     checks = [[build / "test" / "sim" / "coroexec_sim", "--seeds", 3000],
-              [build / "test" / "coroexec_tests", "--gtest_brief=1", "--gtest_fail_fast"]]
+              [build / "test" / "coroexec_tests", "--gtest_brief=1", "--gtest_fail_fast"],
+              [build / "test" / "threads" / "coroexec_threads", "--rounds", 300]]
+    shaken = dict(os.environ, LD_PRELOAD=str(build / "test" / "threads" / "libcoroexec_shake.so"))
     for command in checks:
         try:
-            result = run(command, timeout=150)
+            result = run(command, timeout=150, env=shaken if command[0].name == "coroexec_threads" else None)
         except subprocess.TimeoutExpired:
             return f"{command[0].name}: hangs"
         if result.returncode:

@@ -32,9 +32,12 @@ class CallJob final : public ResultJob<T, Ex> {
         *payload_);
   }
 
-  void drop_payload() noexcept override {
+  bool drop_payload() noexcept override {
     payload_.reset();
-    if constexpr (!std::is_void_v<T>) this->drop_unread();
+    if constexpr (std::is_void_v<T>)
+      return false;
+    else
+      return this->drop_unread();
   }
 
  private:

@@ -327,6 +327,8 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   void end_unstarted_locked(TaskBase& job, TaskState state, std::exception_ptr error, Effects& effects) noexcept;
   void end_interruption_locked(Worker& worker, Effects& effects) noexcept;
   void let_go(Effects& effects) noexcept;
+  TaskBase* part_with_locked(TaskBase& ended, Effects& effects) noexcept;
+  void have_let_go(std::size_t count) noexcept;
   void tell_settled(const Effects& effects) const noexcept;
   void cancel_all_queued_locked(CancelReason reason, Effects& effects) noexcept;
   void cancel_everything_locked(CancelReason reason, Effects& effects) noexcept;
@@ -369,7 +371,7 @@ class COROEXEC_DECL Engine : public PooledObject, private ContextClock::WakeUp {
   std::size_t workers_ = 0;
   std::size_t wakes_ = 0;       // workers that have been sent for and have not looked at the queue yet
   std::size_t arrivals_ = 0;    // in a row, that left jobs in the queue
-  std::size_t letting_go_ = 0;  // jobs that ended in the queue and have not been destroyed yet
+  std::size_t letting_go_ = 0;  // jobs that have ended and hold something of the user's that is to be destroyed yet
   std::size_t held_ = 0;        // workers in our hands, with all that is left of their coroutines
   bool scoped_ = false;         // has, or had, a body
   bool body_running_ = false;

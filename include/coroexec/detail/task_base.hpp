@@ -82,8 +82,8 @@ class COROEXEC_DECL TaskBase : public PooledObject {
   void check_result() const;
 
   // Destroys callable and arguments, and a result that nobody can read: once the job has ended or will never start,
-  // and before its scope is told, which they may refer to.
-  virtual void drop_payload() noexcept = 0;
+  // and before its scope is told, which they may refer to. True: there is a result, and somebody may read it.
+  virtual bool drop_payload() noexcept = 0;
 
   // Two jobs of one kind are of one ResultJob type.
   virtual const void* kind() const noexcept = 0;
@@ -165,8 +165,10 @@ class ResultJob : public Job<Ex> {
   }
   virtual asio::awaitable<T, Ex> call() = 0;  // the user's coroutine
   void succeed(T&& value) { value_.emplace(std::move(value)); }
-  void drop_unread() noexcept {
-    if (this->unread()) value_.reset();
+  bool drop_unread() noexcept {
+    if (!this->unread()) return true;
+    value_.reset();
+    return false;
   }
   const void* kind() const noexcept final { return type_mark(); }
   static const void* type_mark() noexcept {

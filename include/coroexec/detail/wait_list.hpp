@@ -170,6 +170,9 @@ class HandlerNode final : public WaitNode {
   using Executor = asio::associated_executor_t<Handler, asio::any_io_executor>;
   using Work = std::decay_t<decltype(asio::prefer(std::declval<const Executor&>(),
                                                   asio::execution::outstanding_work.tracked))>;
+  struct None {};
+  // A coroutine's handler has one. A callback without is nobody's: whoever set it goes on meanwhile.
+  static constexpr bool has_executor = !std::is_same_v<asio::associated_executor_t<Handler, None>, None>;
 
  public:
   HandlerNode(Handler&& handler, const Executor& executor, OptionalMutex& mutex, Keep keep)
@@ -177,12 +180,17 @@ class HandlerNode final : public WaitNode {
         handler_(std::move(handler)),
         work_(asio::prefer(executor, asio::execution::outstanding_work.tracked)),
         keep_(std::move(keep)) {
-    worker = current_worker();
+    if constexpr (has_executor) worker = current_worker();
     auto slot = asio::get_associated_cancellation_slot(handler_);
     if (slot.is_connected()) slot.assign(Canceller{this});
   }
 
-  void post() override { post_node_in(room_, Executor(asio::get_associated_executor(handler_, work_)), *this); }
+  void post() override {
+    if constexpr (has_executor)
+      post_node_in(room_, Executor(asio::get_associated_executor(handler_)), *this);
+    else  // as it was before it counted: the room is for an executor as the context gives it
+      post_node_in(room_, Executor(asio::prefer(work_, asio::execution::outstanding_work.untracked)), *this);
+  }
 
   void run() override {
     asio::get_associated_cancellation_slot(handler_).clear();

@@ -206,7 +206,8 @@ void BasicEngine<Ex>::post_retire_locked() {
 
 // ---- the wait for room
 
-// Under the lock, like the sending: a channel must not go while it is still being used.
+// Under the lock, like the receiving and the sending: a channel must not go while it is still being used, and is
+// not to be reset between the two halves of either.
 template <class Ex>
 typename BasicEngine<Ex>::Channel& BasicEngine<Ex>::room() {
   if (!room_) room_ = std::make_unique<Channel>(*executor_, unlimited);  // a token sent before its taker is there is kept
@@ -229,12 +230,14 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::enter(Ref<TaskBase> job) {
   const auto let_in = [this] { return admission_.reserved() > 0; };  // perhaps this one
   BlockedJob blocked(*this, Condition(let_in), nullptr, "room");
 
-  auto& channel = [this]() -> Channel& {
-    std::lock_guard lock(mutex());
-    return room();
-  }();
   boost::system::error_code ec;
-  co_await channel.async_receive(asio::redirect_error(use_awaitable, ec));
+  auto token = asio::redirect_error(use_awaitable, ec);
+  co_await asio::async_initiate<decltype(token), void(boost::system::error_code)>(
+      [this](auto handler) {
+        std::lock_guard lock(mutex());
+        room().async_receive(std::move(handler));
+      },
+      token);
   waiting.over = true;
   blocked.end();
   if (!ec && blocked.came_late()) co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
