@@ -101,8 +101,9 @@ awaitable<void> Event::wait(std::function<void()> waiting) {
   auto token = asio::redirect_error(asio::use_awaitable, ec);
   co_await asio::async_initiate<decltype(token), void(boost::system::error_code)>(
       [&](auto handler) {
+        const auto tell = std::move(waiting);  // with threads the frame may be gone after the next line
         closed_->channel.async_receive(std::move(handler));
-        if (waiting) waiting();
+        if (tell) tell();
       },
       token);
   if (ec != asio::experimental::error::channel_closed)
