@@ -194,6 +194,29 @@ CORO_TEST_EVERYWHERE(Policy, the_first_error_is_rethrown_and_all_can_be_listed) 
   EXPECT_TRUE(says(errors[1].exception, "second"));
 }
 
+// CE-11: one end, one cancel, however many errors there are.
+CORO_TEST_VIRTUAL(Policy, a_second_error_does_not_cancel_those_that_clean_up) {
+  Event never(home);
+  int cleaned_up = 0;
+  const auto cleans_up = [&](milliseconds time) -> awaitable<void> {
+    (void)co_await error_of(never.wait());
+    co_await this_task::uncancel();
+    co_await sleep_for(time);
+    ++cleaned_up;
+  };
+  const auto fails_in_its_clean_up = [&]() -> awaitable<void> {
+    co_await cleans_up(milliseconds(5));
+    throw std::runtime_error("second");
+  };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    co_await executor.submit(cleans_up, milliseconds(10));
+    co_await executor.submit(fails_in_its_clean_up);
+    co_await executor.submit(fail, "first");
+  };
+  EXPECT_TRUE(says(co_await error_of(with_executor({}, body)), "first"));
+  EXPECT_EQ(cleaned_up, 2);
+}
+
 // CE-11: an operation_aborted that only our own cancel caused is no error of anybody's.
 CORO_TEST_EVERYWHERE(Policy, cancelled_siblings_are_not_among_the_errors) {
   Event never(home);

@@ -27,7 +27,7 @@ PoolOptions sized(std::size_t size, bool one_thread) {
 }
 
 // AP-14: the original's figures, a tenth of its times.
-CORO_TEST_EVERYWHERE(PoolItermap, in_batches_with_a_timeout_gives_three_then_one) {
+CORO_TEST_VIRTUAL(PoolItermap, in_batches_with_a_timeout_gives_three_then_one) {
   AioPool pool(home, sized(3, one_thread()));
   const auto job = [](int n) -> awaitable<int> {
     co_await sleep_for(100ms);

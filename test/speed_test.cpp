@@ -12,7 +12,6 @@
 #include "coro_test.hpp"
 #include "coroexec/coroutine_executor.hpp"
 #include "coroexec/this_task.hpp"
-#include "instrumented.hpp"
 
 namespace coroexec::test {
 namespace {
@@ -35,12 +34,9 @@ awaitable<int> sleeper(int i) {
   co_return i;
 }
 
-// How much ten workers win at least. With a sanitizer the work between the sleeps takes its time, too.
-#ifdef COROEXEC_TEST_INSTRUMENTED
-constexpr int times_faster = 3;
-#else
-constexpr int times_faster = 7;
-#endif
+// How much ten workers win at least. What threads win depends on what else the machine does, and how the program
+// is instrumented.
+int times_faster() { return detail::running_clock() ? 7 : 2; }
 
 // A moment of the machine's own must not fail the test: one run out of five is enough. Virtual time
 // knows none.
@@ -79,7 +75,7 @@ CORO_TEST_IN_TIME(Speed, ten_workers_are_seven_times_faster) {
   const auto run = [&]() -> awaitable<void> {
     co_await with_executor(options({.max_workers = 10}), body);
   };
-  EXPECT_TRUE(co_await one_of_five_takes_at_most(sum_of_durations() / times_faster, run));
+  EXPECT_TRUE(co_await one_of_five_takes_at_most(sum_of_durations() / times_faster(), run));
 }
 
 // CE-23
@@ -93,7 +89,7 @@ CORO_TEST_IN_TIME(Speed, ten_workers_are_seven_times_faster_through_map) {
   const auto run = [&]() -> awaitable<void> {
     co_await with_executor(options({.max_workers = 10}), body);
   };
-  EXPECT_TRUE(co_await one_of_five_takes_at_most(sum_of_durations() / times_faster, run));
+  EXPECT_TRUE(co_await one_of_five_takes_at_most(sum_of_durations() / times_faster(), run));
 }
 
 // CE-29

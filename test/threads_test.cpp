@@ -95,6 +95,22 @@ TEST(Threads, that_are_foreign_may_cancel) {
 }
 
 // Everybody at once: submitters that wait, who cancels all, who reads.
+// The next is handed in as soon as the one before is known to have ended, when its worker is about to wait.
+TEST(Threads, that_submit_one_after_the_other_find_a_worker) {
+  asio::thread_pool pool(2);
+  CoroutineExecutor executor(pool.get_executor(), {.max_workers = 1, .threading = Threading::multi});
+  std::atomic<int> ran = 0;
+  const auto job = [&]() -> awaitable<void> {
+    ++ran;
+    co_return;
+  };
+  for (int i = 0; i < 1000; ++i) {
+    auto ended = executor.submit_nowait(job).async_wait(asio::use_future);
+    ASSERT_EQ(ended.wait_for(patience), std::future_status::ready) << "after " << i << " jobs";
+  }
+  EXPECT_EQ(ran, 1000);
+}
+
 TEST(Threads, may_all_use_one_executor_at_once) {
   for (int round = 0; round < 20; ++round) {
     asio::thread_pool pool(4);
