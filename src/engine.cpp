@@ -335,7 +335,7 @@ void Engine::park(Worker& worker, QueueNode& handler) noexcept {
   Effects effects;
   {
     std::lock_guard lock(mutex_);
-    if (phase_ == Phase::closed || start_allowed_locked()) {
+    if (phase_ == Phase::closed) {  // a job that has come meanwhile has been sent a worker
       effects.resume = &worker;
       effects.handler = &handler;
     } else {
