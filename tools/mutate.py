@@ -44,7 +44,7 @@ def noticed():
     """What notices that something is wrong; nothing if all passes."""
     checks = [[build / "test" / "sim" / "coroexec_sim", "--seeds", 3000],
               [build / "test" / "coroexec_tests", "--gtest_brief=1", "--gtest_fail_fast"],
-              ["env", f"LD_PRELOAD={build / 'test' / 'threads' / 'libcoroexec_shake.so'}",
+              ["env", f"LD_PRELOAD={build / 'test' / 'shake' / 'libcoroexec_shake.so'}",
                build / "test" / "coroexec_tests", "--gtest_brief=1", "--gtest_fail_fast", "--gtest_filter=Threads.*"]]
     for command in checks:
         name = "coroexec_sim" if "--seeds" in command else "coroexec_tests"

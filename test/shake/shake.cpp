@@ -1,6 +1,6 @@
 // Random pauses around every mutex of a program, so that its threads meet in orders they seldom meet in:
 //
-//   LD_PRELOAD=build/dev/test/threads/libcoroexec_shake.so build/dev/test/coroexec_tests --gtest_filter='*threads*'
+//   LD_PRELOAD=build/dev/test/shake/libcoroexec_shake.so build/dev/test/coroexec_tests --gtest_filter='*threads*'
 //
 // It takes the place of pthread_mutex_lock() and pthread_mutex_unlock(), as the loader of ELF systems lets it.
 #include <dlfcn.h>
