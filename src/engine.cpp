@@ -312,17 +312,6 @@ TaskBase* Engine::advance(Worker& worker) noexcept {
   return next;
 }
 
-// With threads the last handle may go when the result has just been kept for it: so the worker gives up its own
-// reference before the scope can be over, and if that was the last the scope waits for the job's destruction.
-[[gnu::noinline]] TaskBase* Engine::part_with_locked(TaskBase& ended, Effects& effects) noexcept {
-  if (ended.sink) return &ended;
-  if (!ended.references_.remove()) return nullptr;  // a handle's from now on
-  effects.lets_go = true;
-  effects.unread = &ended;
-  ++letting_go_;
-  return nullptr;
-}
-
 // A kept engine keeps that many idle workers from a crowd.
 bool Engine::worker_may_go(Worker& worker) const noexcept {
   constexpr std::size_t keep_idle = 256;

@@ -74,6 +74,17 @@ void Engine::let_go(Effects& effects) noexcept {
   have_let_go(count);
 }
 
+// With threads the last handle may go when the result has just been kept for it: so the worker gives up its own
+// reference before the scope can be over, and if that was the last the scope waits for the job's destruction.
+TaskBase* Engine::part_with_locked(TaskBase& ended, Effects& effects) noexcept {
+  if (ended.sink) return &ended;
+  if (!ended.references_.remove()) return nullptr;  // a handle's from now on
+  effects.lets_go = true;
+  effects.unread = &ended;
+  ++letting_go_;
+  return nullptr;
+}
+
 void Engine::have_let_go(std::size_t count) noexcept {
   Effects over;
   {

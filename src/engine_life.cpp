@@ -116,15 +116,16 @@ void Engine::start_body(TaskBase& body) {
     if (phase_ == Phase::closed) throw_if_closed_locked();  // a stream that outlived its scope
     worker = &new_worker_locked(true);
     body.retain();
-    if (body.error_is_owned)
+    if (body.error_is_owned) {
       ++pumps_;
-    else
+    } else {
       scoped_ = body_running_ = true;
-    if (stopped_locked() && !body.error_is_owned) {
-      // Only its timeout can end a scope that has not begun, on another thread. work() tells the body.
-      if (!first_error_) first_error_ = timeout_error(*this, timeout_);
-      body.cancel_reason.store(CancelReason::scope, std::memory_order_relaxed);
-      body.cancel_requested.store(true, std::memory_order_relaxed);
+      if (stopped_locked()) {
+        // Only its timeout can end a scope that has not begun, on another thread. work() tells the body.
+        if (!first_error_) first_error_ = timeout_error(*this, timeout_);
+        body.cancel_reason.store(CancelReason::scope, std::memory_order_relaxed);
+        body.cancel_requested.store(true, std::memory_order_relaxed);
+      }
     }
     body.state_.store(TaskState::running, std::memory_order_relaxed);
     body.worker_ = worker;

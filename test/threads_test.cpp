@@ -94,7 +94,6 @@ TEST(Threads, that_are_foreign_may_cancel) {
   EXPECT_EQ(live, 0);
 }
 
-// Everybody at once: submitters that wait, who cancels all, who reads.
 // The next is handed in as soon as the one before is known to have ended, when its worker is about to wait.
 TEST(Threads, that_submit_one_after_the_other_find_a_worker) {
   asio::thread_pool pool(2);
@@ -111,6 +110,7 @@ TEST(Threads, that_submit_one_after_the_other_find_a_worker) {
   EXPECT_EQ(ran, 1000);
 }
 
+// Everybody at once: submitters that wait, who cancels all, who reads.
 TEST(Threads, may_all_use_one_executor_at_once) {
   for (int round = 0; round < 20; ++round) {
     asio::thread_pool pool(4);
