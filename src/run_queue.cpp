@@ -25,6 +25,17 @@ void drop_all(QueueNode* node) noexcept {
   while (node) std::exchange(node, node->next_in_queue)->drop();
 }
 
+// In place of a target whose context is being destroyed: runs nothing. A strand, for one, must have been let
+// go of before its own service is destroyed, and that may be before ours.
+struct Gone {
+  asio::execution_context* context;
+  void execute(auto&&) const noexcept {}
+  asio::execution_context& query(asio::execution::context_t) const noexcept { return *context; }
+  static constexpr auto query(asio::execution::blocking_t) noexcept { return asio::execution::blocking.never; }
+  Gone require(asio::execution::blocking_t::never_t) const noexcept { return *this; }
+  bool operator==(const Gone&) const noexcept = default;
+};
+
 }  // namespace
 
 struct Drain {
@@ -250,8 +261,11 @@ void RunQueue::shut_down() noexcept {
   drop_all(std::exchange(first_, nullptr));
   last_ = nullptr;
   if (inbox != idle()) drop_all(inbox);
+  asio::any_io_executor guard, home, target;  // released after the lock
   std::lock_guard lock(work_mutex_);
-  work_guard_ = {};
+  guard = std::exchange(work_guard_, {});
+  home = std::exchange(home_, {});
+  if (target_) target = std::exchange(target_, Gone{&asio::query(target_, asio::execution::context)});
 }
 
 }  // namespace coroexec::detail

@@ -228,5 +228,15 @@ TEST(SerialExecutors, any_executor_over_a_strand_is_serial_too) {
   EXPECT_EQ(unguarded, 2000);
 }
 
+// A service that is younger than ours is destroyed before ours: for the address sanitizer.
+TEST(SerialExecutors, a_strand_is_let_go_of_before_its_service_is_destroyed) {
+  asio::io_context context;
+  CoroutineExecutor older(context.get_executor());
+  CoroutineExecutor scope(asio::make_strand(context.get_executor()));
+  const auto task = scope.submit_nowait([]() -> asio::awaitable<int> { co_return 1; });
+  context.run();
+  EXPECT_EQ(task.result(), 1);
+}
+
 }  // namespace
 }  // namespace coroexec::test
