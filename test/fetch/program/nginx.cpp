@@ -12,9 +12,6 @@
 namespace fetch::test {
 namespace {
 
-namespace asio = boost::asio;
-using asio::ip::tcp;
-
 constexpr const char* program = "/usr/sbin/nginx";
 
 std::string sample_text() {
@@ -25,12 +22,6 @@ std::string sample_text() {
 }
 
 }  // namespace
-
-HeldPort::HeldPort() {
-  socket_.open(tcp::v4());
-  socket_.set_option(tcp::socket::reuse_address(true));
-  socket_.bind({asio::ip::address_v4::loopback(), 0});
-}
 
 bool have_nginx() { return std::filesystem::exists(program); }
 

@@ -3,28 +3,15 @@
 
 #include <signal.h>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <memory>
 #include <string>
 
 #include "child.hpp"
+#include "held_port.hpp"
 
 namespace fetch::test {
 
 bool have_nginx();
-
-// A port on loopback that nobody else gets while nginx is away: taken, and never listened on but by
-// nginx.
-class HeldPort {
- public:
-  HeldPort();
-  unsigned short number() const { return socket_.local_endpoint().port(); }
-
- private:
-  boost::asio::io_context context_{1};
-  boost::asio::ip::tcp::socket socket_{context_};
-};
 
 class Nginx {
  public:
