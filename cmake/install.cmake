@@ -9,6 +9,15 @@ install(TARGETS coroexec EXPORT coroexec-targets
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/coroexec)
 install(EXPORT coroexec-targets NAMESPACE coroexec:: DESTINATION ${package_dir} COMPONENT coroexec-dev)
+if(TARGET coroexec-nats)
+  install(TARGETS coroexec-nats EXPORT coroexec-nats-targets
+    RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT coroexec-nats
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT coroexec-nats NAMELINK_COMPONENT coroexec-nats
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT coroexec-nats
+    FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT coroexec-nats)
+  install(EXPORT coroexec-nats-targets NAMESPACE coroexec:: DESTINATION ${package_dir} COMPONENT coroexec-nats)
+  install(FILES cmake/FindNATS.cmake DESTINATION ${package_dir} COMPONENT coroexec-nats)
+endif()
 configure_package_config_file(
   cmake/coroexec-config.cmake.in ${PROJECT_BINARY_DIR}/coroexec-config.cmake INSTALL_DESTINATION ${package_dir})
 # Until 1.0 a minor version may change the interface.

@@ -1,0 +1,73 @@
+// Asking JetStream.
+#include "api.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/value_to.hpp>
+#include <utility>
+
+#include "coroexec/error.hpp"
+#include "coroexec/this_task.hpp"
+
+namespace coroexec::nats::detail {
+
+namespace json = boost::json;
+
+asio::awaitable<ApiAnswer> ask(std::shared_ptr<Link> link, std::string call, std::string body) {
+  constexpr std::chrono::milliseconds pause(100);
+  const auto give_up = coroexec::now() + std::min<std::chrono::nanoseconds>(std::chrono::seconds(3),
+                                                                            link->settings().request_timeout);
+  for (;;) {
+    Packet packet;
+    packet.subject = "$JS.API." + call;
+    packet.data = body;
+    const auto message = co_await link->request(std::move(packet), link->settings().request_timeout);
+    if (status_of(*message).empty())
+      co_return parse_answer({natsMsg_GetData(message.get()), static_cast<std::size_t>(natsMsg_GetDataLength(message.get()))});
+    if (coroexec::now() > give_up)
+      throw_error(errc::no_jetstream, "there is no JetStream at " + link->settings().shown);
+    co_await sleep_for(pause);
+  }
+}
+
+ApiAnswer parse_answer(std::string_view text) {
+  ApiAnswer answer;
+  boost::system::error_code failed;
+  const auto value = json::parse({text.data(), text.size()}, failed);
+  if (failed || !value.is_object()) {
+    answer.error = {1, "an answer that is no JSON object"};
+    return answer;
+  }
+  answer.object = value.as_object();
+  if (const auto* error = answer.object.if_contains("error"); error && error->is_object()) {
+    const auto& object = error->as_object();
+    answer.error = {std::max<std::int64_t>(1, number_at(object, "err_code")), text_at(object, "description")};
+  }
+  return answer;
+}
+
+std::int64_t number_at(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains({name.data(), name.size()});
+  boost::system::error_code ignored;
+  return value && value->is_number() ? value->to_number<std::int64_t>(ignored) : 0;
+}
+
+std::string text_at(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains({name.data(), name.size()});
+  return value && value->is_string() ? json::value_to<std::string>(*value) : "";
+}
+
+const json::object& object_at(const json::object& object, std::string_view name) {
+  static const json::object nothing;
+  const auto* value = object.if_contains({name.data(), name.size()});
+  return value && value->is_object() ? value->as_object() : nothing;
+}
+
+void check_name(std::string_view what, std::string_view name) {
+  const bool good = !name.empty() && name.find_first_of(" \t\r\n.*>/\\") == name.npos;
+  if (!good)
+    coroexec::detail::throw_error(coroexec::errc::invalid_argument,
+                                  "nats: '" + std::string(name) + "' cannot be the name of a " + std::string(what) +
+                                      ": it must not be empty, nor have spaces, dots, wildcards or slashes");
+}
+
+}  // namespace coroexec::nats::detail

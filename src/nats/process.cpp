@@ -1,0 +1,360 @@
+// process(): the loop that starts jobs, the job around a handler, and what becomes of its message.
+#include "coroexec/nats/process.hpp"
+
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "api.hpp"
+#include "coroexec/detail/call_job.hpp"
+#include "coroexec/detail/submit.hpp"
+#include "source_state.hpp"
+
+namespace coroexec::nats::detail {
+namespace {
+
+using Executor = asio::any_io_executor;
+using Engine = coroexec::detail::BasicEngine<Executor>;
+using EngineRef = coroexec::detail::Ref<Engine>;
+
+// A header's value is one line.
+std::string one_line(std::string text) {
+  std::ranges::replace_if(text, [](unsigned char c) { return c < ' '; }, ' ');
+  return text;
+}
+
+class Process;
+
+// A message that a job has, or will have: whichever way it goes, the message is settled and the slot free again.
+class Flight {
+ public:
+  Flight(std::shared_ptr<Process> process, Message message);
+  Flight(Flight&&) noexcept = default;
+  Flight& operator=(Flight&&) = delete;
+  ~Flight();
+
+  const Message& message() const { return message_; }
+  const Delivery& delivery() const { return *Access::state(message_); }
+  Process& process() const { return *process_; }
+  void settle(std::uint64_t SourceStats::*count);
+
+ private:
+  std::shared_ptr<Process> process_;  // null: moved from
+  Message message_;
+  bool settled_ = false;
+};
+
+class Process : public std::enable_shared_from_this<Process> {
+ public:
+  Process(CoroutineExecutor& executor, std::shared_ptr<SourceState> source, Handler handler, const ProcessOptions& options)
+      : executor_(executor),
+        source_(std::move(source)),
+        handler_(std::move(handler)),
+        options_(options),
+        dead_letter_(options.dead_letter),
+        bound_(coroexec::detail::FaceAccess::engine(executor)->max_active()),
+        changed_(std::make_shared<Signal>(source_->link()->executor())),
+        grace_(source_->link()->executor()) {
+    const auto require = [](bool condition, const char* text) {
+      if (!condition) coroexec::detail::throw_error(coroexec::errc::invalid_argument, text);
+    };
+    require(bound_ != unlimited, "nats: process() needs an executor with a bound, max_workers");
+    require(options.max_deliveries > 0, "nats: max_deliveries must be at least 1");
+    require(options.retry_delay.count() >= 0 && options.max_retry_delay >= options.retry_delay && options.grace.count() >= 0,
+            "nats: retry_delay, max_retry_delay and grace must not be negative, nor max_retry_delay less than retry_delay");
+  }
+
+  static asio::awaitable<SourceStats> run(std::shared_ptr<Process> self);
+
+ private:
+  friend class Flight;
+
+  asio::awaitable<void> start_jobs();
+  static asio::awaitable<void> job(Flight flight);
+  static asio::awaitable<void> handle(Flight& flight);
+  asio::awaitable<void> settle(Flight& flight, std::exception_ptr error);
+  asio::awaitable<void> acknowledge(Flight& flight);
+  asio::awaitable<bool> bury(const Flight& flight, std::string error);
+  bool begin(const Flight& flight, const EngineRef& engine);
+  void end(const Flight& flight);
+  void stop();
+  void cancel_all();
+  void lost(std::uint64_t id);
+  bool was_lost(const Flight& flight);
+  std::chrono::nanoseconds retry_delay(const Message& message) const;
+
+  CoroutineExecutor& executor_;
+  const std::shared_ptr<SourceState> source_;
+  Handler handler_;
+  const ProcessOptions options_;
+  const std::string dead_letter_;
+  bool dead_letters_are_kept_ = false;  // by a stream, which confirms them
+  const std::size_t bound_;
+
+  std::mutex mutex_;
+  const SignalPtr changed_;  // a flight has ended
+  asio::steady_timer grace_;
+  std::size_t in_flight_ = 0;
+  struct Running {
+    EngineRef engine;
+    bool lost = false;
+  };
+  std::map<std::uint64_t, Running> running_;
+  enum class State { running, stopping, cancelling } state_ = State::running;
+};
+
+Flight::Flight(std::shared_ptr<Process> process, Message message)
+    : process_(std::move(process)), message_(std::move(message)) {
+  const std::lock_guard lock(process_->mutex_);
+  ++process_->in_flight_;
+}
+
+Flight::~Flight() {
+  if (!process_) return;
+  if (!settled_) {
+    message_.nak();
+    settle(&SourceStats::handed_back);
+  }
+  process_->end(*this);
+}
+
+void Flight::settle(std::uint64_t SourceStats::*count) {
+  settled_ = true;
+  process_->source_->settle(delivery().id, count);
+}
+
+asio::awaitable<SourceStats> Process::run(std::shared_ptr<Process> self) {
+  self->source_->on_lost([weak = std::weak_ptr(self)](std::uint64_t id) {
+    if (const auto process = weak.lock()) process->lost(id);
+  });
+  std::exception_ptr failure;
+  try {
+    co_await self->start_jobs();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) self->stop();
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  for (;;) {
+    const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
+    if (!failure && cancelled != asio::cancellation_type::none) {
+      failure = coroexec::detail::make_cancelled();
+      self->stop();
+    }
+    {
+      const std::lock_guard lock(self->mutex_);
+      if (self->in_flight_ == 0) break;
+    }
+    co_await Signal::wait_unless_cancelled(self->changed_);
+  }
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  self->source_->on_lost(nullptr);
+  if (failure) std::rethrow_exception(failure);
+  co_return self->source_->stats();
+}
+
+asio::awaitable<void> Process::start_jobs() {
+  if (!dead_letter_.empty()) {
+    const auto answer = co_await ask(source_->link(), "STREAM.NAMES", "{\"subject\":\"" + dead_letter_ + "\"}");
+    dead_letters_are_kept_ = number_at(answer.object, "total") > 0;
+  }
+  for (;;) {
+    std::size_t free = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      free = bound_ - in_flight_;
+    }
+    source_->want(free);
+    if (free == 0) {
+      co_await Signal::wait(changed_);
+      continue;
+    }
+    auto message = co_await SourceState::read(source_, true);
+    if (!message) co_return;
+    const std::string name = source_->config().stream + ' ' + std::to_string(message->sequence());
+    executor_.submit_nowait(TaskOptions{.name = name}, &Process::job, Flight(shared_from_this(), std::move(*message)));
+  }
+}
+
+// The job has a scope of its own for the handler, so that a cancel from outside does not reach that before its grace is over.
+asio::awaitable<void> Process::job(Flight flight) {
+  const Executor executor = co_await asio::this_coro::executor;
+  coroexec::detail::EngineConfig config;
+  config.policy = ErrorPolicy::suppress;
+  config.kind = "message";
+  const auto engine = Engine::make(executor, config);
+  const auto handler = coroexec::detail::make_job<Executor>(*engine, coroexec::detail::no_task_options, &Process::handle,
+                                                            std::ref(flight));
+  if (!flight.process().begin(flight, engine)) co_return;
+  try {
+    co_await engine->run_scope(handler, executor, true);
+  } catch (...) {  // it has been cancelled, by us: that is nobody else's error
+  }
+}
+
+asio::awaitable<void> Process::handle(Flight& flight) {
+  auto& self = flight.process();
+  std::exception_ptr error;
+  try {
+    if (flight.message().deliveries() > self.options_.max_deliveries)
+      throw std::runtime_error("has been delivered before, " + std::to_string(self.options_.max_deliveries) +
+                               " times, and nobody has said what became of it");
+    co_await self.handler_(flight.message());
+  } catch (...) {
+    error = std::current_exception();
+  }
+  // A cancel that has arrived does not keep it from telling.
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await self.settle(flight, error);
+}
+
+asio::awaitable<void> Process::settle(Flight& flight, std::exception_ptr error) {
+  const auto& message = flight.message();
+  bool cancelling = false;
+  {
+    const std::lock_guard lock(mutex_);
+    cancelling = state_ == State::cancelling;
+  }
+  if (was_lost(flight)) {
+    flight.settle(&SourceStats::lease_lost);
+  } else if (!error) {
+    co_await acknowledge(flight);
+  } else if (cancelling && coroexec::detail::is_cancelled(error)) {
+    message.nak();
+    flight.settle(&SourceStats::handed_back);
+  } else if (message.deliveries() >= options_.max_deliveries &&
+             co_await bury(flight, coroexec::detail::message_of(error))) {
+    flight.settle(&SourceStats::dead_lettered);
+  } else {
+    message.nak(retry_delay(message));
+    flight.settle(&SourceStats::failed);
+  }
+}
+
+asio::awaitable<void> Process::acknowledge(Flight& flight) {
+  if (!options_.confirm) {
+    flight.message().ack();
+    flight.settle(&SourceStats::acknowledged);
+    co_return;
+  }
+  bool confirmed = false;
+  // Asked again, as long as the message is ours.
+  for (bool ours = true; ours && !confirmed; ours = !was_lost(flight)) {
+    Packet packet;
+    packet.subject = natsMsg_GetReply(flight.delivery().message.get());
+    packet.data = "+ACK";
+    try {
+      const auto answer = co_await source_->link()->request(std::move(packet), source_->config().lease / 6);
+      confirmed = status_of(*answer).empty();
+    } catch (const boost::system::system_error& error) {
+      if (error.code() != errc::no_answer) break;
+    }
+  }
+  flight.settle(confirmed ? &SourceStats::acknowledged : &SourceStats::lease_lost);
+}
+
+// False: it could not be published, and is to be tried again.
+asio::awaitable<bool> Process::bury(const Flight& flight, std::string error) {
+  const auto& message = flight.message();
+  if (!dead_letter_.empty()) {
+    const auto& stream = source_->config().stream;
+    const std::string sequence = std::to_string(message.sequence());
+    Packet packet;
+    packet.subject = dead_letter_;
+    packet.data = message.data();
+    packet.headers = {{"Nats-Msg-Id", stream + ' ' + sequence},
+                      {"Coroexec-Error", one_line(std::move(error))},
+                      {"Coroexec-Stream", stream},
+                      {"Coroexec-Sequence", sequence},
+                      {"Coroexec-Subject", std::string(message.subject())},
+                      {"Coroexec-Deliveries", std::to_string(message.deliveries())}};
+    if (!dead_letters_are_kept_) {
+      source_->link()->send(std::move(packet));
+    } else {
+      try {
+        const auto answer = co_await source_->link()->request(std::move(packet), source_->link()->settings().request_timeout);
+        const auto* const data = natsMsg_GetData(answer.get());
+        if (!status_of(*answer).empty() ||
+            parse_answer({data, static_cast<std::size_t>(natsMsg_GetDataLength(answer.get()))}).failed())
+          co_return false;
+      } catch (const boost::system::system_error&) {
+        co_return false;
+      }
+    }
+  }
+  message.term();
+  co_return true;
+}
+
+std::chrono::nanoseconds Process::retry_delay(const Message& message) const {
+  auto delay = options_.retry_delay;
+  for (std::uint64_t i = 1; i < message.deliveries() && delay < options_.max_retry_delay; ++i) delay *= 2;
+  return std::min(delay, options_.max_retry_delay);
+}
+
+bool Process::begin(const Flight& flight, const EngineRef& engine) {
+  const std::lock_guard lock(mutex_);
+  if (state_ != State::running) return false;
+  running_.emplace(flight.delivery().id, Running{engine});
+  return true;
+}
+
+void Process::end(const Flight& flight) {
+  const std::lock_guard lock(mutex_);
+  running_.erase(flight.delivery().id);
+  --in_flight_;
+  if (state_ == State::running) source_->want(bound_ - in_flight_);
+  changed_->set();
+}
+
+bool Process::was_lost(const Flight& flight) {
+  const std::lock_guard lock(mutex_);
+  return running_.at(flight.delivery().id).lost;
+}
+
+void Process::lost(std::uint64_t id) {
+  EngineRef engine;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = running_.find(id);
+    if (found == running_.end()) return;
+    found->second.lost = true;
+    engine = found->second.engine;
+  }
+  engine->cancel_all(coroexec::detail::CancelReason::handle, coroexec::detail::make_cancelled());
+}
+
+void Process::stop() {
+  source_->stop();
+  const std::lock_guard lock(mutex_);
+  state_ = State::stopping;
+  grace_.expires_after(options_.grace);
+  grace_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+    if (error) return;
+    if (const auto self = weak.lock()) self->cancel_all();
+  });
+}
+
+void Process::cancel_all() {
+  std::vector<EngineRef> engines;
+  {
+    const std::lock_guard lock(mutex_);
+    state_ = State::cancelling;
+    for (const auto& [id, running] : running_) engines.push_back(running.engine);
+  }
+  for (const auto& engine : engines)
+    engine->cancel_all(coroexec::detail::CancelReason::handle, coroexec::detail::make_cancelled());
+}
+
+}  // namespace
+
+asio::awaitable<SourceStats> process(CoroutineExecutor& executor, JetStreamSource& source, Handler handler,
+                                     const ProcessOptions& options) {
+  return Process::run(std::make_shared<Process>(executor, Access::state(source), std::move(handler), options));
+}
+
+}  // namespace coroexec::nats::detail

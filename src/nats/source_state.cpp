@@ -1,0 +1,281 @@
+// Asking for messages, keeping them, handing them out.
+#include "source_state.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+#include "api.hpp"
+#include "coroexec/error.hpp"
+
+namespace coroexec::nats::detail {
+namespace {
+
+constexpr std::chrono::milliseconds pause_when_nobody_answers(250);
+
+}  // namespace
+
+SourceState::SourceState(std::shared_ptr<Link> link, Config config)
+    : link_(std::move(link)),
+      config_(std::move(config)),
+      strand_(asio::make_strand(link_->executor())),
+      timer_(strand_),
+      signal_(std::make_shared<Signal>(link_->executor())),
+      leases_(config_.lease),
+      pulls_(config_.pull_expires) {}
+
+SourceState::~SourceState() {
+  if (inbox_) inbox_->detach();
+  if (!renewals_inbox_) return;
+  renewals_inbox_->detach();
+  link_->off_context([link = link_.get(), inbox = renewals_inbox_] { link->close_inbox(inbox); });
+}
+
+void SourceState::listen() {
+  inbox_ = link_->open_inbox(*this);
+  renewals_inbox_ = link_->open_inbox(renewals_);
+}
+
+asio::awaitable<std::optional<Message>> SourceState::read(std::shared_ptr<SourceState> self, bool keep) {
+  struct Waiting {
+    SourceState& state;
+    ~Waiting() {
+      const std::lock_guard lock(state.mutex_);
+      state.waiting_ = state.waking_ = false;
+    }
+  };
+  for (;;) {
+    {
+      const std::lock_guard lock(self->mutex_);
+      if (self->error_) std::rethrow_exception(self->error_);
+      if (self->state_ == State::stopped) co_return std::nullopt;
+      if (!self->buffer_.empty()) {
+        auto delivery = std::move(self->buffer_.front());
+        self->buffer_.pop_front();
+        if (keep && self->slots_.value_or(0) > 0) --*self->slots_;
+        if (!keep) {
+          self->leases_.remove(delivery->id);
+          self->held_.erase(delivery->id);
+          self->stats_.held = self->held_.size();
+        }
+        if (!self->slots_) self->schedule_refill_locked();
+        co_return Access::make<Message>(std::move(delivery));
+      }
+      if (self->state_ == State::finished) co_return std::nullopt;
+      if (std::exchange(self->waiting_, true))
+        coroexec::detail::throw_error(coroexec::errc::invalid_state,
+                                      "nats: next() while another next() is still waiting");
+      self->schedule_refill_locked();
+    }
+    const Waiting waiting{*self};
+    co_await Signal::wait(self->signal_);
+  }
+}
+
+void SourceState::want(std::size_t slots) {
+  const std::lock_guard lock(mutex_);
+  slots_ = slots;
+  schedule_refill_locked();
+}
+
+void SourceState::on_lost(std::function<void(std::uint64_t)> lost) {
+  const std::lock_guard lock(mutex_);
+  lost_ = std::move(lost);
+  if (!lost_) slots_.reset();
+}
+
+void SourceState::settle(std::uint64_t id, std::uint64_t SourceStats::*count) {
+  const std::lock_guard lock(mutex_);
+  leases_.remove(id);
+  held_.erase(id);
+  stats_.held = held_.size();
+  ++(stats_.*count);
+}
+
+SourceStats SourceState::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+void SourceState::wake_locked() {
+  if (waiting_ && !std::exchange(waking_, true)) signal_->set_from_outside();
+}
+
+// Later, so that what happens until then is one request.
+void SourceState::schedule_refill_locked() {
+  if (std::exchange(refilling_, true)) return;
+  asio::post(strand_, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->refill();
+  });
+}
+
+void SourceState::refill() {
+  std::optional<Pulls::Pull> pull;
+  {
+    const std::lock_guard lock(mutex_);
+    refilling_ = false;
+    if (state_ != State::reading || error_) return;
+    const std::size_t target = slots_.value_or(waiting_ ? 1 : 0) + config_.prefetch;
+    pull = pulls_.ask(target - std::min(target, buffer_.size()), Clock::now());
+  }
+  if (!pull) return;
+  Packet packet;
+  packet.subject = "$JS.API.CONSUMER.MSG.NEXT." + config_.stream + '.' + config_.durable;
+  packet.reply = inbox_->subject(pull->number);
+  packet.data = "{\"batch\":" + std::to_string(pull->batch) + ",\"expires\":" + std::to_string(config_.pull_expires.count()) + '}';
+  link_->send(std::move(packet));
+}
+
+void SourceState::received(std::uint64_t number, MessagePtr message) {
+  const std::string status = status_of(*message);
+  if (status.empty()) deliver(std::move(message));
+  else told(number, status);
+}
+
+void SourceState::Renewals::received(std::uint64_t id, MessagePtr message) {
+  if (!status_of(*message).empty()) return;  // nobody is there
+  const std::lock_guard lock(state.mutex_);
+  state.leases_.confirmed(id);
+}
+
+void SourceState::deliver(MessagePtr message) {
+  const char* const reply = natsMsg_GetReply(message.get());
+  const auto parsed = parse_ack_subject(reply ? reply : "");
+  if (!parsed) return;
+  auto delivery = std::make_shared<Delivery>(Delivery{link_, std::move(message), *parsed});
+  bool wanted = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const std::size_t target = slots_.value_or(1) + config_.prefetch;
+    wanted = (pulls_.received() || buffer_.size() < target) && state_ != State::stopped;
+    if (wanted) {
+      ++stats_.pulled;
+      stats_.redelivered += parsed->deliveries > 1;
+      delivery->id = ++last_;
+      leases_.add(delivery->id, Clock::now());
+      held_.emplace(delivery->id, delivery);
+      stats_.held = held_.size();
+      stats_.most_held = std::max(stats_.most_held, stats_.held);
+      buffer_.push_back(delivery);
+      wake_locked();
+    }
+  }
+  if (!wanted) delivery->tell("-NAK");
+}
+
+void SourceState::told(std::uint64_t pull, const std::string& status) {
+  if (status == "100") return;  // it is still there
+  const std::lock_guard lock(mutex_);
+  pulls_.ended(pull);
+  const bool waited_in_vain = status == "404" || status == "408";
+  if (!waited_in_vain) pulls_.pause_until(Clock::now() + pause_when_nobody_answers);
+  // 409: a change of leaders, or the consumer has been deleted; 503: nobody is there.
+  if (!waited_in_vain || config_.until_empty) look_at_consumer_locked();
+  schedule_refill_locked();
+}
+
+void SourceState::relinked() {
+  const std::lock_guard lock(mutex_);
+  pulls_.forget();
+  schedule_refill_locked();
+}
+
+void SourceState::closed() {
+  const std::lock_guard lock(mutex_);
+  if (!error_) error_ = make_error(errc::closed, "the connection to " + link_->settings().shown + " has been closed");
+  wake_locked();
+}
+
+void SourceState::arm_timer() {
+  const auto every = std::min<std::chrono::nanoseconds>(leases_.tick(), std::chrono::milliseconds(500));
+  timer_.expires_after(every);
+  timer_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+    if (error) return;
+    if (const auto self = weak.lock()) self->tick();
+  });
+}
+
+void SourceState::tick() {
+  std::vector<DeliveryPtr> renew;
+  std::vector<std::uint64_t> lost;
+  std::function<void(std::uint64_t)> tell;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto now = Clock::now();
+    if (pulls_.expire(now)) look_at_consumer_locked();
+    const auto due = leases_.due(now);
+    for (const auto id : due.renew) renew.push_back(held_.at(id));
+    for (const auto id : due.lost) {
+      const auto waits = std::ranges::find(buffer_, id, &Delivery::id);
+      if (waits == buffer_.end()) {
+        lost.push_back(id);
+        continue;
+      }
+      buffer_.erase(waits);
+      held_.erase(id);
+      ++stats_.lease_lost;
+    }
+    stats_.held = held_.size();
+    tell = lost_;
+    if (state_ == State::stopped && held_.empty()) return;
+    schedule_refill_locked();
+  }
+  for (const auto& delivery : renew) delivery->tell("+WPI", renewals_inbox_->subject(delivery->id));
+  for (const auto id : lost)
+    if (tell) tell(id);
+  arm_timer();
+}
+
+void SourceState::look_at_consumer_locked() {
+  if (state_ != State::reading || std::exchange(looking_, true)) return;
+  asio::co_spawn(strand_, look(shared_from_this()), [](std::exception_ptr) {});
+}
+
+// Is it still there, and has it anything for anybody? Who does not answer is asked again another time.
+asio::awaitable<void> SourceState::look(std::shared_ptr<SourceState> self) {
+  struct Looked {
+    SourceState& state;
+    ~Looked() {
+      const std::lock_guard lock(state.mutex_);
+      state.looking_ = false;
+    }
+  } looked{*self};
+  const auto& config = self->config_;
+  const auto answer = co_await ask(self->link_, "CONSUMER.INFO." + config.stream + '.' + config.durable, "");
+  const std::lock_guard lock(self->mutex_);
+  if (answer.error.code == stream_not_found)
+    self->error_ = make_error(errc::no_stream, "stream " + config.stream + " has been deleted");
+  else if (answer.error.code == consumer_not_found)
+    self->error_ = make_error(errc::wrong_consumer, "consumer " + config.durable + " of stream " + config.stream + " has been deleted");
+  else if (!answer.failed() && config.until_empty && number_at(answer.object, "num_pending") == 0 &&
+           number_at(answer.object, "num_ack_pending") == 0 && self->state_ == State::reading)
+    self->state_ = State::finished;
+  self->wake_locked();
+}
+
+void SourceState::stop() {
+  std::vector<DeliveryPtr> back;
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ == State::stopped) return;
+    state_ = State::stopped;
+    back.assign(buffer_.begin(), buffer_.end());
+    buffer_.clear();
+    for (const auto& delivery : back) {
+      leases_.remove(delivery->id);
+      held_.erase(delivery->id);
+    }
+    stats_.held = held_.size();
+    stats_.handed_back += back.size();
+    wake_locked();
+  }
+  inbox_->hand_back();
+  // First the server is told that nobody listens any more, lest it gives us again what we hand back.
+  link_->off_context([link = link_.get(), inbox = inbox_, back = std::move(back)] {
+    link->close_inbox(inbox);
+    for (const auto& delivery : back) delivery->tell("-NAK");
+  });
+}
+
+}  // namespace coroexec::nats::detail
