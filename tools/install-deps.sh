@@ -98,20 +98,20 @@ install_boost() {
   ln -sfn "$(basename "$(dirname "$unpacked")")" "$deps/boost"
 }
 
-# nginx runs under the tests' own configuration; the service that its package brings must not start.
-install_nginx() {
+# nginx and nats-server run under the tests' own configuration; the services that their packages bring must not start.
+install_server() {
   local policy=/usr/sbin/policy-rc.d ours= status=0
   if [[ ! -e $policy ]]; then
     ours=yes
     trap 'as_root rm -f '$policy EXIT
     as_root sh -c "printf '#!/bin/sh\nexit 101\n' > $policy && chmod +x $policy"
   fi
-  install nginx || status=$?
+  install "$1" || status=$?
   if [[ $ours ]]; then
     as_root rm -f $policy
     trap - EXIT
     # Nor at the next start of the machine.
-    as_root systemctl --quiet disable nginx > /dev/null 2>&1 || true
+    as_root systemctl --quiet disable "$1" > /dev/null 2>&1 || true
   fi
   return $status
 }
@@ -143,6 +143,7 @@ if ((level >= 1)); then
 fi
 if ((level >= 2)); then
   need /usr/include/gtest/gtest.h libgtest-dev
+  need /usr/include/nats/nats.h libnats-dev
   need openssl openssl
   need curl curl
   need wrk wrk
@@ -176,7 +177,10 @@ if ((level >= 2)) && ! getent hosts localhost > /dev/null; then
   missing=("localhost in /etc/hosts")
   as_root sh -c 'echo "127.0.0.1 localhost" >> /etc/hosts'
 fi
-if ((level >= 2)) && ! command -v nginx > /dev/null; then
-  missing=(nginx)
-  install_nginx || die "could not install nginx"
+if ((level >= 2)); then
+  for server in nginx nats-server; do
+    command -v $server > /dev/null && continue
+    missing=($server)
+    install_server $server || die "could not install $server"
+  done
 fi

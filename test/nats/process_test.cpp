@@ -1,0 +1,337 @@
+// process(): what becomes of messages.
+#include "event.hpp"
+#include "nats_server.hpp"
+
+namespace coroexec::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A server, a connection and a queue "jobs" with so many jobs.
+struct Queue {
+  NatsServer server;
+  std::optional<nats::Connection> connection;
+
+  awaitable<void> open(int jobs) {
+    const std::string url = server.url();
+    connection.emplace(co_await nats::connect({.servers = url, .reconnect_wait = 20ms}));
+    co_await fill(*connection, "jobs", jobs);
+  }
+  awaitable<std::uint64_t> left() { co_return (co_await nats::stream_info(*connection, "jobs")).messages; }
+};
+
+// How often each job has been run.
+struct Runs {
+  std::map<std::string, int> of;
+  bool each_once(int jobs) const {
+    return of.size() == static_cast<std::size_t>(jobs) && std::ranges::all_of(of, [](auto& run) { return run.second == 1; });
+  }
+};
+
+CORO_TEST(NatsProcess, runs_a_job_for_each_message_and_leaves_the_queue_empty) {
+  REQUIRE_NATS_SERVER();
+  Queue queue;
+  co_await queue.open(1000);
+  auto source = co_await nats::open_source(*queue.connection, {.stream = "jobs", .until_empty = true});
+  Runs runs;
+  std::size_t active = 0, peak = 0;
+  const auto handler = [&](nats::Message message) -> awaitable<void> {
+    peak = std::max(peak, ++active);
+    co_await this_task::yield();
+    --active;
+    ++runs.of[std::string(message.data())];
+    EXPECT_EQ(message.subject(), "jobs");
+    EXPECT_FALSE(message.redelivered());
+  };
+  nats::SourceStats stats;
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    stats = co_await nats::process(executor, source, handler);
+  };
+  co_await with_executor({.max_workers = 20}, body);
+  EXPECT_TRUE(runs.each_once(1000));
+  EXPECT_EQ(stats.pulled, 1000u);
+  EXPECT_EQ(stats.acknowledged, 1000u);
+  EXPECT_EQ(stats.redelivered, 0u);
+  EXPECT_EQ(stats.held, 0u);
+  EXPECT_LE(stats.most_held, 24u);
+  EXPECT_LE(peak, 20u);
+  EXPECT_EQ(co_await queue.left(), 0u);
+  co_await queue.connection->close();
+}
+
+CORO_TEST(NatsProcess, with_confirmed_acknowledgements_is_the_same) {
+  REQUIRE_NATS_SERVER();
+  Queue queue;
+  co_await queue.open(200);
+  auto source = co_await nats::open_source(*queue.connection, {.stream = "jobs", .until_empty = true});
+  const auto handler = [](nats::Message) -> awaitable<void> { co_return; };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    const auto stats = co_await nats::process(executor, source, handler, {.confirm = true});
+    EXPECT_EQ(stats.acknowledged, 200u);
+  };
+  co_await with_executor({.max_workers = 20}, body);
+  EXPECT_EQ(co_await queue.left(), 0u);
+  co_await queue.connection->close();
+}
+
+CORO_TEST(NatsProcess, a_poison_message_ends_in_the_dead_letters_and_stops_nothing) {
+  REQUIRE_NATS_SERVER();
+  Queue queue;
+  co_await queue.open(50);
+  co_await nats::make_work_queue(*queue.connection, {.name = "dead"});
+  auto source = co_await nats::open_source(*queue.connection, {.stream = "jobs", .until_empty = true});
+  Runs runs;
+  const auto handler = [&](nats::Message message) -> awaitable<void> {
+    ++runs.of[std::string(message.data())];
+    if (message.data() == "7") throw std::runtime_error("cannot\nbe done");
+    co_return;
+  };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    const auto stats = co_await nats::process(executor, source, handler,
+                                              {.max_deliveries = 3, .dead_letter = "dead", .retry_delay = 10ms});
+    EXPECT_EQ(stats.dead_lettered, 1u);
+    EXPECT_EQ(stats.failed, 2u);
+    EXPECT_EQ(stats.redelivered, 2u);
+    EXPECT_EQ(stats.acknowledged, 49u);
+  };
+  co_await with_executor({.max_workers = 4}, body);
+  EXPECT_EQ(runs.of["7"], 3);
+  EXPECT_EQ(runs.of["8"], 1);
+  EXPECT_EQ(co_await queue.left(), 0u);
+  auto dead = co_await nats::open_source(*queue.connection, {.stream = "dead"});
+  const auto message = co_await dead.next();
+  REQUIRE(message);
+  EXPECT_EQ(message->data(), "7");
+  EXPECT_EQ(message->header("Coroexec-Error"), "cannot be done");
+  EXPECT_EQ(message->header("Coroexec-Stream"), "jobs");
+  EXPECT_EQ(message->header("Coroexec-Sequence"), "8");
+  EXPECT_EQ(message->header("Coroexec-Subject"), "jobs");
+  EXPECT_EQ(message->header("Coroexec-Deliveries"), "3");
+  EXPECT_FALSE(message->header("Other"));
+  message->ack();
+  co_await queue.connection->close();
+}
+
+CORO_TEST(NatsProcess, keeps_a_message_for_as_long_as_its_job_runs) {
+  REQUIRE_NATS_SERVER();
+  Queue queue;
+  co_await queue.open(3);
+  auto source = co_await nats::open_source(
+      *queue.connection, {.stream = "jobs", .prefetch = 2, .lease = 600ms, .until_empty = true});
+  EXPECT_EQ(source.lease(), 600ms);
+  Runs runs;
+  const auto handler = [&](nats::Message message) -> awaitable<void> {
+    ++runs.of[std::string(message.data())];
+    co_await sleep_for(1s);
+  };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    const auto stats = co_await nats::process(executor, source, handler);
+    EXPECT_EQ(stats.redelivered, 0u);
+    EXPECT_EQ(stats.lease_lost, 0u);
+  };
+  co_await with_executor({.max_workers = 1}, body);  // the others wait here meanwhile
+  EXPECT_TRUE(runs.each_once(3));
+  co_await queue.connection->close();
+}
+
+CORO_TEST(NatsProcess, cancels_a_job_whose_lease_is_lost) {
+  REQUIRE_NATS_SERVER();
+  Queue queue;
+  co_await queue.open(1);
+  auto source = co_await nats::open_source(*queue.connection, {.stream = "jobs", .lease = 400ms, .until_empty = true});
+  int cancelled = 0, done = 0;
+  const auto handler = [&](nats::Message message) -> awaitable<void> {
+    if (message.redelivered()) {
+      ++done;
+      co_return;
+    }
+    queue.server.pause();
+    const auto outcome = co_await as_outcome(sleep_for(1h));
+    EXPECT_FALSE(outcome);
+    ++cancelled;
+    queue.server.resume();
+  };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    const auto stats = co_await nats::process(executor, source, handler);
+    EXPECT_EQ(stats.lease_lost, 1u);
+    EXPECT_EQ(stats.acknowledged, 1u);
+  };
+  co_await with_executor({.max_workers = 2}, body);
+  EXPECT_EQ(cancelled, 1);
+  EXPECT_EQ(done, 1);
+  co_await queue.connection->close();
+}
+
+CORO_TEST(NatsProcess, goes_on_after_the_server_was_away) {
+  REQUIRE_NATS_SERVER();
+  Queue queue;
+  co_await queue.open(100);
+  // What was on its way when the server went comes again after its lease.
+  auto source = co_await nats::open_source(*queue.connection, {.stream = "jobs", .lease = 500ms, .until_empty = true});
+  Runs runs;
+  bool gone = false;
+  const auto handler = [&](nats::Message message) -> awaitable<void> {
+    ++runs.of[std::string(message.data())];
+    if (runs.of.size() == 50 && !std::exchange(gone, true)) {
+      queue.server.stop();
+      queue.server.start();
+    }
+    co_await this_task::yield();
+  };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    co_await nats::process(executor, source, handler);
+  };
+  co_await with_executor({.max_workers = 10}, body);
+  EXPECT_EQ(runs.of.size(), 100u);
+  EXPECT_EQ(queue.connection->reconnects(), 1u);
+  EXPECT_EQ(co_await queue.left(), 0u);
+  co_await queue.connection->close();
+}
+
+CORO_TEST(NatsProcess, that_is_cancelled_hands_back_and_lets_run_what_runs) {
+  REQUIRE_NATS_SERVER();
+  Queue queue;
+  co_await queue.open(100);
+  auto source = co_await nats::open_source(*queue.connection, {.stream = "jobs", .prefetch = 5});
+  Event release(home);
+  int started = 0, ended = 0;
+  const auto handler = [&](nats::Message) -> awaitable<void> {
+    ++started;
+    co_await release.wait();
+    ++ended;
+  };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    co_await nats::process(executor, source, handler, {.grace = 20s});
+  };
+  CoroutineExecutor outer(home);
+  const auto whole = [&]() -> awaitable<void> { co_await with_executor({.max_workers = 10}, body); };
+  auto task = outer.submit_nowait(whole);
+  co_await until([&] { return started == 10 && source.stats().held == 15; });
+  task.cancel();
+  co_await until([&] { return source.stats().handed_back == 5; });
+  EXPECT_FALSE(task.done());
+  EXPECT_EQ(started, 10);
+  release.set();
+  co_await task.wait();
+  EXPECT_TRUE(task.cancelled());
+  EXPECT_EQ(ended, 10);
+  const auto stats = source.stats();
+  EXPECT_EQ(stats.acknowledged, 10u);
+  EXPECT_EQ(stats.handed_back, 5u);
+  EXPECT_EQ(stats.held, 0u);
+  // They are somebody else's at once.
+  auto other = co_await nats::open_source(*queue.connection, {.stream = "jobs", .prefetch = 100});
+  std::size_t redelivered = 0;
+  for (int i = 0; i < 90; ++i) {
+    const auto message = co_await other.next();
+    REQUIRE(message);
+    redelivered += message->redelivered();
+    message->ack();
+  }
+  EXPECT_EQ(redelivered, 5u);
+  try {
+    co_await outer.shutdown();
+  } catch (const boost::system::system_error&) {
+  }
+  co_await queue.connection->close();
+}
+
+CORO_TEST(NatsProcess, hands_back_what_is_not_done_within_the_grace) {
+  REQUIRE_NATS_SERVER();
+  Queue queue;
+  co_await queue.open(10);
+  auto source = co_await nats::open_source(*queue.connection, {.stream = "jobs", .prefetch = 0});
+  int started = 0;
+  const auto handler = [&](nats::Message) -> awaitable<void> {
+    ++started;
+    co_await sleep_for(1h);
+  };
+  CoroutineExecutor executor(home, {.max_workers = 4});
+  CoroutineExecutor outer(home);
+  const auto whole = [&]() -> awaitable<void> { co_await nats::process(executor, source, handler, {.grace = 10ms}); };
+  auto task = outer.submit_nowait(whole);
+  co_await until([&] { return started == 4; });
+  task.cancel();
+  co_await task.wait();
+  EXPECT_TRUE(task.cancelled());
+  EXPECT_EQ(source.stats().handed_back, 4u);
+  EXPECT_EQ(source.stats().failed, 0u);
+  EXPECT_EQ(executor.stats().active, 0u);
+  co_await executor.shutdown();
+  try {
+    co_await outer.shutdown();
+  } catch (const boost::system::system_error&) {
+  }
+  EXPECT_EQ(co_await queue.left(), 10u);
+  co_await queue.connection->close();
+}
+
+CORO_TEST(NatsProcess, ends_with_the_error_of_a_stream_that_is_deleted) {
+  REQUIRE_NATS_SERVER();
+  Queue queue;
+  co_await queue.open(0);
+  auto source = co_await nats::open_source(*queue.connection, {.stream = "jobs", .pull_expires = 10ms});
+  const auto handler = [](nats::Message) -> awaitable<void> { co_return; };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    co_await nats::process(executor, source, handler);
+  };
+  co_await tell_server(home, queue.server.url(), "$JS.API.STREAM.DELETE.jobs", "");
+  const auto outcome = co_await as_outcome(with_executor({.max_workers = 4}, body));
+  REQUIRE(!outcome);
+  EXPECT_EQ(detail::message_of(outcome.error()), "stream jobs has been deleted");
+  co_await queue.connection->close();
+}
+
+CORO_TEST(NatsProcess, says_which_options_make_no_sense) {
+  REQUIRE_NATS_SERVER();
+  Queue queue;
+  co_await queue.open(0);
+  auto source = co_await nats::open_source(*queue.connection, {.stream = "jobs"});
+  const auto handler = [](nats::Message) -> awaitable<void> { co_return; };
+  const auto refused = [&](std::size_t bound, nats::ProcessOptions options) {
+    CoroutineExecutor executor(home, {.max_workers = bound});
+    try {
+      (void)nats::process(executor, source, handler, options);
+    } catch (const boost::system::system_error& error) {
+      return std::string(error.what());
+    }
+    return std::string("not refused");
+  };
+  EXPECT_TRUE(refused(unlimited, {}).starts_with("nats: process() needs an executor with a bound, max_workers"));
+  EXPECT_TRUE(refused(1, {.max_deliveries = 0}).starts_with("nats: max_deliveries must be at least 1"));
+  EXPECT_TRUE(refused(1, {.grace = -1s}).starts_with("nats: retry_delay, max_retry_delay and grace must not be negative"));
+  co_await queue.connection->close();
+}
+
+// In several threads, jobs in parallel.
+TEST(NatsProcessThreads, run_each_message_once) {
+  if (!have_nats_server()) GTEST_SKIP() << "nats-server is not installed (tools/install-deps.sh)";
+  Queue queue;
+  asio::io_context context;
+  std::mutex mutex;
+  Runs runs;
+  const auto handler = [&](nats::Message message) -> awaitable<void> {
+    co_await this_task::yield();
+    const std::lock_guard lock(mutex);
+    ++runs.of[std::string(message.data())];
+  };
+  const auto main = [&]() -> awaitable<void> {
+    co_await queue.open(5000);
+    auto source = co_await nats::open_source(*queue.connection, {.stream = "jobs", .until_empty = true});
+    const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+      co_await nats::process(executor, source, handler);
+    };
+    co_await with_executor({.max_workers = 50}, body);
+    co_await queue.connection->close();
+  };
+  std::exception_ptr error;
+  asio::co_spawn(context, main, [&](std::exception_ptr e) { error = e; });
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) threads.emplace_back([&] { context.run(); });
+  for (auto& thread : threads) thread.join();
+  if (error) ADD_FAILURE() << detail::message_of(error);
+  EXPECT_TRUE(runs.each_once(5000));
+}
+
+}  // namespace
+}  // namespace coroexec::test
