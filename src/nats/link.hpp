@@ -122,6 +122,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void send(Packet packet);
   std::size_t buffered() const;    // bytes that the socket has not taken
   std::int64_t max_payload() const { return max_payload_; }
+  const std::string& inbox_prefix() const { return inbox_prefix_; }  // nobody else's
 
   std::shared_ptr<Inbox> open_inbox(Receiver& receiver);  // blocks: on the own thread, see off_context()
   void close_inbox(const std::shared_ptr<Inbox>& inbox);  // the same; what the server has sent already still comes

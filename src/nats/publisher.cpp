@@ -8,14 +8,40 @@
 #include "coroexec/error.hpp"
 
 namespace coroexec::nats::detail {
-namespace {
 
 // JetStream's errors that pass: it has no leader, or another one.
 bool passes(const ApiError& error) { return error.code == 10008 || error.code == 10009; }
 
-// So long a subject may have no taker: a stream without a leader has none either.
-constexpr std::chrono::seconds patience_without_taker{5};
+bool is_duplicate(const ApiAnswer& answer) {
+  const auto* duplicate = answer.object.if_contains("duplicate");
+  return duplicate && duplicate->is_bool() && duplicate->as_bool();
+}
 
+void check_payload(const Link& link, const Packet& packet) {
+  if (packet.data.size() > static_cast<std::size_t>(link.max_payload()))
+    throw_error(errc::refused, "a message of " + std::to_string(packet.data.size()) + " bytes for " + packet.subject +
+                                   " is larger than the server's limit of " + std::to_string(link.max_payload()));
+}
+
+void throw_refused(const Link& link, const Packet& packet, const ApiError& error) {
+  throw_error(errc::refused,
+              "JetStream at " + link.settings().shown + " refuses a message for " + packet.subject + ": " + error.text);
+}
+
+void throw_nobody_takes(const Link& link, const Packet& packet) {
+  throw_error(errc::no_stream, "no stream at " + link.settings().shown + " takes " + packet.subject);
+}
+
+namespace {
+template <class F>
+std::exception_ptr error_of(F throws) {
+  try {
+    throws();
+  } catch (...) {
+    return std::current_exception();
+  }
+  return nullptr;
+}
 }  // namespace
 
 Publisher::Publisher(std::shared_ptr<Link> link, const PublishOptions& options)
@@ -45,13 +71,11 @@ asio::awaitable<void> Publisher::add(std::shared_ptr<Publisher> self, Outgoing m
     co_await link.await_off_context(listen, true);
     self->arm_timer();
   }
-  if (message.data.size() > static_cast<std::size_t>(link.max_payload()))
-    throw_error(errc::refused, "a message of " + std::to_string(message.data.size()) + " bytes for " + message.subject +
-                                   " is larger than the server's limit of " + std::to_string(link.max_payload()));
-  co_await self->wait_until(&Publisher::has_room);
   Packet packet;
   packet.subject = std::move(message.subject);
   packet.data = std::move(message.data);
+  check_payload(link, packet);
+  co_await self->wait_until(&Publisher::has_room);
   {
     const std::lock_guard lock(self->mutex_);
     const auto number = ++self->last_;
@@ -98,14 +122,11 @@ void Publisher::settle_locked(std::uint64_t number, natsMsg& message) {
   if (pending.nobody_took_it) return;
   const auto answer = parse_answer({natsMsg_GetData(&message), static_cast<std::size_t>(natsMsg_GetDataLength(&message))});
   if (answer.failed()) {
-    if (!passes(answer.error))
-      fail_locked(make_error(errc::refused, "JetStream at " + link_->settings().shown + " refuses a message for " +
-                                                pending.packet.subject + ": " + answer.error.text));
+    if (!passes(answer.error)) fail_locked(error_of([&] { throw_refused(*link_, pending.packet, answer.error); }));
     return;
   }
   ++stats_.published;
-  const auto* duplicate = answer.object.if_contains("duplicate");
-  stats_.duplicates += duplicate && duplicate->is_bool() && duplicate->as_bool();
+  stats_.duplicates += is_duplicate(answer);
   pending_.erase(found);
   changed_->set_from_outside();
 }
@@ -141,7 +162,7 @@ void Publisher::tick() {
     const auto now = Clock::now();
     for (auto& [number, pending] : pending_) {
       if (pending.nobody_took_it && now - pending.first > patience_without_taker)
-        fail_locked(make_error(errc::no_stream, "no stream at " + link_->settings().shown + " takes " + pending.packet.subject));
+        fail_locked(error_of([&] { throw_nobody_takes(*link_, pending.packet); }));
       else if (now - pending.first > options_.timeout)
         fail_locked(make_error(errc::no_answer, "no stream at " + link_->settings().shown + " has confirmed a message for " +
                                                     pending.packet.subject));

@@ -177,6 +177,24 @@ CORO_TEST(NatsPublish, queues_each_id_once) {
   co_await connection.close();
 }
 
+CORO_TEST(NatsPublish, takes_one_message_too) {
+  REQUIRE_NATS_SERVER();
+  NatsServer server;
+  const std::string url = server.url();
+  auto connection = co_await nats::connect({.servers = url});
+  co_await nats::make_work_queue(connection, {.name = "jobs"});
+  nats::Outgoing named{"jobs", "x", "id"}, nameless{"jobs", "x"}, nowhere{"nowhere", "x"};
+  EXPECT_EQ((co_await nats::publish(connection, named)).duplicates, 0u);
+  EXPECT_EQ((co_await nats::publish(connection, named)).duplicates, 1u);
+  EXPECT_EQ((co_await nats::publish(connection, nameless)).duplicates, 0u);
+  EXPECT_EQ((co_await nats::publish(connection, nameless)).duplicates, 0u);
+  EXPECT_EQ((co_await nats::stream_info(connection, "jobs")).messages, 3u);
+  const auto outcome = co_await as_outcome(nats::publish(connection, nowhere, {.timeout = 1ms}));
+  REQUIRE(!outcome);
+  EXPECT_EQ(message_of(outcome.error()), "no stream at " + url + " takes nowhere");
+  co_await connection.close();
+}
+
 CORO_TEST(NatsPublish, says_why_a_message_is_refused) {
   REQUIRE_NATS_SERVER();
   NatsServer server("max_payload: 1000\n");

@@ -6,6 +6,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -76,6 +77,7 @@ asio::awaitable<PublishStats> publish_all(std::unique_ptr<Publishing> publishing
 // Throws no_stream if no stream takes a subject; refused, with the server's reason (a full stream, another stream than
 // demanded, too large a message); no_answer after `timeout`; operation_aborted if cancelled. What has been sent before stays.
 template <class Source>
+  requires(!std::same_as<std::remove_cvref_t<Source>, Outgoing>)
 COROEXEC_AWAITED asio::awaitable<PublishStats> publish(const Connection& connection, Source&& messages,
                                                        PublishOptions options = {}) {
   using Given = std::decay_t<Source>;
@@ -83,5 +85,9 @@ COROEXEC_AWAITED asio::awaitable<PublishStats> publish(const Connection& connect
       std::make_unique<detail::Publishing>(connection, options),
       coroexec::detail::make_source<asio::any_io_executor, Given>(std::forward<Source>(messages)));
 }
+
+// The same for one message. Of the options, those that are of messages on their way do not matter.
+COROEXEC_AWAITED COROEXEC_NATS_DECL asio::awaitable<PublishStats> publish(const Connection& connection, Outgoing message,
+                                                                          PublishOptions options = {});
 
 }  // namespace coroexec::nats
