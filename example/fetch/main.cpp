@@ -19,9 +19,9 @@
 #include "crawl.hpp"
 #include "demo_server.hpp"
 #include "interrupt.hpp"
-#include "metrics_server.hpp"
 #include "process.hpp"
-#include "trace_file.hpp"
+#include "queue.hpp"
+#include "watch.hpp"
 
 namespace fetch {
 namespace {
@@ -70,23 +70,6 @@ std::unique_ptr<LineSource> open_lines(asio::any_io_executor executor, const Opt
   std::fclose(file);
   return std::make_unique<LineSource>(executor, fd, "the demonstration's list");
 }
-
-// Who looks on: told of all scopes made from now on, but of those of the server for metrics.
-struct Watch {
-  Watch(asio::any_io_executor executor, const Options& options) {
-    std::vector<std::shared_ptr<coroexec::Observer>> observers;
-    if (!options.trace.empty()) observers.push_back(trace.emplace(options.trace).observer());
-    if (options.metrics) {
-      auto times = std::make_shared<coroexec::JobTimes>();
-      metrics.emplace(executor, *options.metrics, times);
-      if (*options.metrics == 0) say("metrics are at " + metrics->address());
-      observers.push_back(std::move(times));
-    }
-    if (!observers.empty()) coroexec::observe(executor, coroexec::observers(std::move(observers)));
-  }
-  std::optional<TraceFile> trace;
-  std::optional<MetricsServer> metrics;
-};
 
 asio::awaitable<int> fetch_all(const Options& options) {
   const auto executor = co_await asio::this_coro::executor;
@@ -151,6 +134,14 @@ asio::awaitable<int> fetch_all(const Options& options) {
   co_return status;
 }
 
+asio::awaitable<int> run_command(const Options& options) {
+#ifdef COROEXEC_FETCH_WITH_NATS
+  if (options.command == Command::enqueue) return enqueue(options);
+  if (options.command == Command::work) return work(options);
+#endif
+  return fetch_all(options);
+}
+
 int run(const Options& options) {
   ignore_broken_pipes();
   check_standard_descriptors();
@@ -158,7 +149,7 @@ int run(const Options& options) {
   make_output_dir(options.output_dir);
   asio::io_context context(1);
   int status = exit_could_not_work;
-  asio::co_spawn(context, fetch_all(options), [&status](std::exception_ptr error, int result) {
+  asio::co_spawn(context, run_command(options), [&status](std::exception_ptr error, int result) {
     if (error) std::rethrow_exception(error);
     status = result;
   });

@@ -25,11 +25,13 @@ struct MetricsServer::State {
   asio::any_io_executor executor;
   asio::ip::tcp::acceptor acceptor;
   std::shared_ptr<coroexec::JobTimes> times;
+  More more;
 };
 
 MetricsServer::MetricsServer(asio::any_io_executor executor, std::uint16_t port,
-                             std::shared_ptr<coroexec::JobTimes> times)
-    : state_(std::make_shared<State>(State{executor, asio::ip::tcp::acceptor(executor), std::move(times)})),
+                             std::shared_ptr<coroexec::JobTimes> times, More more)
+    : state_(std::make_shared<State>(
+          State{executor, asio::ip::tcp::acceptor(executor), std::move(times), std::move(more)})),
       scope_(executor, {.max_workers = 1,
                               .on_error = coroexec::ErrorPolicy::suppress,
                               .threading = coroexec::Threading::single,
@@ -84,6 +86,7 @@ asio::awaitable<void> MetricsServer::answer(std::shared_ptr<State> state, asio::
     response.set(http::field::allow, "GET");
   } else {
     std::ostringstream text;
+    if (state->more) state->more(text);
     coroexec::open_metrics(text, state->executor, state->times.get());
     response.set(http::field::content_type, coroexec::open_metrics_content_type);
     response.body() = text.str();

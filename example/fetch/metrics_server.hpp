@@ -8,6 +8,8 @@
 #include <coroexec/coroutine_executor.hpp>
 #include <coroexec/job_times.hpp>
 #include <cstdint>
+#include <functional>
+#include <iosfwd>
 #include <memory>
 #include <string>
 
@@ -19,8 +21,11 @@ namespace asio = boost::asio;
 // it has a scope of its own.
 class MetricsServer {
  public:
+  using More = std::function<void(std::ostream&)>;  // writes further metrics
+
   // Throws std::system_error if the port cannot be had.
-  MetricsServer(asio::any_io_executor executor, std::uint16_t port, std::shared_ptr<coroexec::JobTimes> times);
+  MetricsServer(asio::any_io_executor executor, std::uint16_t port, std::shared_ptr<coroexec::JobTimes> times,
+                More more = {});
 
   std::string address() const;  // http://127.0.0.1:PORT/metrics
 

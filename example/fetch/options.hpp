@@ -14,7 +14,27 @@ struct HeaderField {
   std::string value;
 };
 
+// A work queue that several machines take from: the commands enqueue and work.
+struct QueueOptions {
+  std::string url;
+  std::string stream;
+  std::string subject;  // for enqueue; empty: the stream's first
+  std::size_t replicas = 1;
+  std::string durable;
+  std::string results;  // subject; empty: standard output
+  std::string dead_letter;
+  std::size_t max_deliveries = 5;
+  std::size_t prefetch = 4;
+  std::chrono::nanoseconds lease = std::chrono::seconds(60);
+  bool until_empty = false;
+  std::string credentials, ca, certificate, key;
+};
+
+enum class Command { fetch, enqueue, work };
+
 struct Options {
+  Command command = Command::fetch;
+  QueueOptions queue;
   std::string list;  // file name, "-" for standard input, empty for the demonstration
   std::size_t concurrency = 100;
   std::size_t per_host = 0;  // 0: no limit

@@ -266,6 +266,38 @@ CORO_TEST(NatsProcess, hands_back_what_is_not_done_within_the_grace) {
   co_await queue.connection->close();
 }
 
+CORO_TEST(NatsProcess, two_workers_take_as_much_as_their_bounds_are) {
+  REQUIRE_NATS_SERVER();
+  Queue queue;
+  co_await queue.open(5000);
+  struct Worker {
+    std::size_t bound;
+    nats::SourceStats stats{};
+  };
+  Worker small{10}, large{100};
+  const auto work = [&](Worker& worker) -> awaitable<void> {
+    const std::string url = queue.server.url();
+    auto connection = co_await nats::connect({.servers = url});
+    auto source = co_await nats::open_source(connection, {.stream = "jobs", .prefetch = 4, .until_empty = true});
+    const auto handler = [](nats::Message) -> awaitable<void> { co_await sleep_for(20ms); };
+    const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+      worker.stats = co_await nats::process(executor, source, handler);
+    };
+    co_await with_executor({.max_workers = worker.bound}, body);
+    co_await connection.close();
+  };
+  co_await gather(work(small), work(large));
+  EXPECT_EQ(small.stats.acknowledged + large.stats.acknowledged, 5000u);
+  const double ratio = static_cast<double>(large.stats.acknowledged) / static_cast<double>(small.stats.acknowledged);
+  std::cout << "bound 100 did " << ratio << " times as much as bound 10; held at most " << large.stats.most_held << " and "
+            << small.stats.most_held << '\n';
+  EXPECT_GT(ratio, 7);
+  EXPECT_LT(ratio, 14);
+  EXPECT_LE(small.stats.most_held, 14u);
+  EXPECT_LE(large.stats.most_held, 104u);
+  co_await queue.connection->close();
+}
+
 CORO_TEST(NatsProcess, ends_with_the_error_of_a_stream_that_is_deleted) {
   REQUIRE_NATS_SERVER();
   Queue queue;
