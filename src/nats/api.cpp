@@ -13,19 +13,30 @@ namespace coroexec::nats::detail {
 namespace json = boost::json;
 
 asio::awaitable<ApiAnswer> ask(std::shared_ptr<Link> link, std::string call, std::string body) {
-  constexpr std::chrono::milliseconds pause(100);
-  const auto give_up = coroexec::now() + std::min<std::chrono::nanoseconds>(std::chrono::seconds(3),
-                                                                            link->settings().request_timeout);
+  using std::chrono::nanoseconds, std::chrono::seconds, std::chrono::milliseconds;
+  const nanoseconds timeout = link->settings().request_timeout;
+  const nanoseconds one_try = std::min<nanoseconds>(seconds(2), timeout);
+  const auto begun = coroexec::now();
   for (;;) {
     Packet packet;
     packet.subject = "$JS.API." + call;
     packet.data = body;
-    const auto message = co_await link->request(std::move(packet), link->settings().request_timeout);
-    if (status_of(*message).empty())
+    std::shared_ptr<natsMsg> message;
+    std::exception_ptr failure;
+    try {
+      message = co_await link->request(std::move(packet), one_try);
+    } catch (const boost::system::system_error& error) {
+      if (error.code() != errc::no_answer) throw;
+      failure = std::current_exception();
+    }
+    const auto passed = coroexec::now() - begun;
+    if (message && status_of(*message).empty())
       co_return parse_answer({natsMsg_GetData(message.get()), static_cast<std::size_t>(natsMsg_GetDataLength(message.get()))});
-    if (coroexec::now() > give_up)
+    if (message && passed > std::min<nanoseconds>(seconds(3), timeout))
       throw_error(errc::no_jetstream, "there is no JetStream at " + link->settings().shown);
-    co_await sleep_for(pause);
+    if (passed > timeout)
+      throw_error(errc::no_answer, "JetStream at " + link->settings().shown + " does not answer to " + call);
+    if (!failure) co_await sleep_for(milliseconds(100));
   }
 }
 

@@ -23,8 +23,8 @@ struct ApiAnswer {
   bool failed() const { return error.code != 0; }
 };
 
-// Asks $JS.API.<call>. While nobody is there to answer, as in a cluster that elects a leader, it asks again for some
-// seconds. Throws no_jetstream or no_answer.
+// Asks $JS.API.<call>, which has to be such that asking twice does no harm. While nobody answers, as in a cluster that
+// elects a leader, it asks again. Throws no_jetstream or no_answer.
 asio::awaitable<ApiAnswer> ask(std::shared_ptr<Link> link, std::string call, std::string body);
 
 // The answer to something that was sent: JSON with or without an error.

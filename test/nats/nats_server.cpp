@@ -65,16 +65,18 @@ void NatsServer::resume() { child_->signal(SIGCONT); }
 
 NatsCluster::NatsCluster() {
   // The ports are held before any of them starts.
-  for (int i = 0; i < 3; ++i) servers_.push_back(std::make_unique<NatsServer>());
+  for (int i = 0; i < 3; ++i) servers_.emplace_back(new NatsServer(NatsServer::Later()));
+  const auto cluster_port = [](const NatsServer& server) { return std::to_string(server.cluster_port_.number()); };
   std::string routes;
-  for (auto& server : servers_) routes += " nats-route://127.0.0.1:" + std::to_string(server->cluster_port_.number());
   for (auto& server : servers_) {
-    server->kill();
-    std::filesystem::remove_all(server->directory_.file("store"));
-    server->write_configuration("cluster { name: test, host: 127.0.0.1, port: " +
-                                std::to_string(server->cluster_port_.number()) + ", routes: [" + routes + " ] }\n");
+    if (!routes.empty()) routes += ", ";
+    routes += "nats-route://127.0.0.1:" + cluster_port(*server);
   }
-  for (auto& server : servers_) server->start();
+  for (auto& server : servers_) {
+    server->write_configuration("cluster { name: test, host: 127.0.0.1, port: " + cluster_port(*server) +
+                                ", routes: [ " + routes + " ] }\n");
+    server->start();
+  }
 }
 
 std::string NatsCluster::urls() const {
@@ -91,7 +93,7 @@ asio::awaitable<void> fill(const nats::Connection& connection, std::string_view 
   co_await nats::publish(connection, std::move(messages));
 }
 
-asio::awaitable<void> tell_server(asio::any_io_executor executor, std::string url, std::string subject, std::string body) {
+asio::awaitable<std::string> tell_server(asio::any_io_executor executor, std::string url, std::string subject, std::string body) {
   asio::ip::tcp::socket socket(executor);
   const auto port = static_cast<unsigned short>(std::stoi(url.substr(url.rfind(':') + 1)));
   co_await socket.async_connect({asio::ip::address_v4::loopback(), port}, asio::use_awaitable);
@@ -99,10 +101,11 @@ asio::awaitable<void> tell_server(asio::any_io_executor executor, std::string ur
                            std::to_string(body.size()) + "\r\n" + body + "\r\n";
   co_await asio::async_write(socket, asio::buffer(text), asio::use_awaitable);
   std::string answer;
-  while (answer.find("MSG answer") == answer.npos) {
+  while (answer.find("MSG answer") == answer.npos || !answer.ends_with("}\r\n")) {
     char buffer[4096];
     answer.append(buffer, co_await socket.async_read_some(asio::buffer(buffer), asio::use_awaitable));
   }
+  co_return answer;
 }
 
 }  // namespace coroexec::test

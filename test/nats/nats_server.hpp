@@ -32,6 +32,8 @@ class NatsServer {
 
  private:
   friend class NatsCluster;
+  struct Later {};
+  explicit NatsServer(Later) {}
   void write_configuration(const std::string& more);
 
   fetch::test::TempDir directory_;
@@ -63,7 +65,7 @@ class NatsCluster {
 asio::awaitable<void> fill(const nats::Connection& connection, std::string_view stream, int jobs);
 
 
-// Asks the server's JetStream as an administrator's tool does, past the component, and waits until it has been done.
-asio::awaitable<void> tell_server(asio::any_io_executor executor, std::string url, std::string subject, std::string body);
+// Asks the server's JetStream as an administrator's tool does, past the component, and gives what it answers.
+asio::awaitable<std::string> tell_server(asio::any_io_executor executor, std::string url, std::string subject, std::string body);
 
 }  // namespace coroexec::test

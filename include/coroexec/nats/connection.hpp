@@ -36,7 +36,7 @@ struct NatsOptions {
   std::chrono::nanoseconds connect_timeout = std::chrono::seconds(5);      // for each server
   std::chrono::nanoseconds reconnect_wait = std::chrono::milliseconds(250);  // between attempts at all servers
   std::chrono::nanoseconds ping_interval = std::chrono::seconds(5);  // a server is given up that misses two
-  std::chrono::nanoseconds request_timeout = std::chrono::seconds(10);  // for what JetStream is asked
+  std::chrono::nanoseconds request_timeout = std::chrono::seconds(30);  // for what JetStream is asked; again and again
 };
 
 // A connection. A lost one is made again, to any server of the cluster, until it is closed; what is to be sent

@@ -1,0 +1,165 @@
+// A cluster of three servers and three workers, of which one or another is always gone: every message has a result, none is
+// lost, and the queue is empty at the end. 2,000 messages, or COROEXEC_NATS_MESSAGES: `ctest -C Load -R nats` takes
+// 100,000, with longer outages.
+#include <fcntl.h>
+#include <signal.h>
+
+#include <random>
+#include <set>
+
+#include "fetch/program/nginx.hpp"
+#include "fetch/program/program.hpp"
+#include "nats_server.hpp"
+
+namespace coroexec::test {
+namespace {
+
+using namespace std::chrono_literals;
+using fetch::test::Child;
+using fetch::test::number_from;
+using Clock = std::chrono::steady_clock;
+
+// A worker process that can be killed and started again.
+class Worker {
+ public:
+  Worker(std::string urls, std::int64_t rate) : urls_(std::move(urls)), rate_(std::to_string(rate)) { start(); }
+  void start() {
+    const int fd = ::open(log().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    child_.emplace(std::vector<std::string>{COROEXEC_FETCH, "work", "--queue", urls_, "--stream", "jobs", "--durable",
+                                            "workers", "--results", "results", "--concurrency", "50", "--rate", rate_,
+                                            "--burst", "50", "--lease", "3s", "--until-empty"},
+                   Child::Streams{-1, -1, fd});
+  }
+  void kill() { child_.reset(); }
+  int wait() { return child_->wait(); }
+  std::string told() const { return fetch::test::read_file(log()); }
+
+ private:
+  std::string log() const { return directory_.file("log"); }
+  const std::string urls_, rate_;
+  fetch::test::TempDir directory_;
+  std::optional<Child> child_;
+};
+
+struct Queues {
+  std::string urls;
+
+  // A cluster takes its time until it has leaders.
+  awaitable<void> make() {
+    auto connection = co_await nats::connect({.servers = urls});
+    const auto give_up = Clock::now() + 40s;
+    for (const std::string name : {"jobs", "results"})
+      for (;;) {
+        const auto made = co_await as_outcome(nats::make_work_queue(connection, {.name = name, .replicas = 3}));
+        if (made) break;
+        if (Clock::now() > give_up) made.value();
+        co_await sleep_for(200ms);
+      }
+    co_await connection.close();
+  }
+  awaitable<void> fill(std::string page, std::int64_t messages) {
+    auto connection = co_await nats::connect({.servers = urls});
+    std::int64_t i = 0;
+    const auto lines = [&](Yield<nats::Outgoing> yield) -> awaitable<void> {
+      for (; i < messages; ++i) {
+        nats::Outgoing message{"jobs", page + std::to_string(i), std::to_string(i)};
+        co_await yield(std::move(message));
+      }
+    };
+    const auto stats = co_await nats::publish(connection, generate<nats::Outgoing>(lines));
+    std::cout << stats.published << " messages published, " << stats.resent << " sent more than once" << std::endl;
+    EXPECT_EQ(stats.published, static_cast<std::uint64_t>(messages));
+    co_await connection.close();
+  }
+  awaitable<std::uint64_t> left() {
+    auto connection = co_await nats::connect({.servers = urls});
+    const auto info = co_await nats::stream_info(connection, "jobs");
+    co_await connection.close();
+    co_return info.messages;
+  }
+  // How often a message has been given to somebody.
+  awaitable<std::int64_t> deliveries(const std::string& url) {
+    const auto executor = co_await asio::this_coro::executor;
+    const std::string answer = co_await tell_server(executor, url, "$JS.API.CONSUMER.INFO.jobs.workers", "");
+    const std::string field = "\"delivered\":{\"consumer_seq\":";
+    const auto at = answer.find(field);
+    EXPECT_NE(at, answer.npos) << answer;
+    co_return std::stoll(answer.substr(at + field.size()));
+  }
+  awaitable<std::set<std::string>> results() {
+    auto connection = co_await nats::connect({.servers = urls});
+    auto source = co_await nats::open_source(connection, {.stream = "results", .prefetch = 200, .until_empty = true});
+    std::set<std::string> found;
+    while (auto message = co_await source.next()) {
+      const auto [line, result] = fetch::test::parse_result(std::string(message->data()));
+      EXPECT_EQ(result.status, 200) << message->data();
+      found.insert(result.url);
+      message->ack();
+    }
+    co_await connection.close();
+    co_return found;
+  }
+};
+
+TEST(NatsCluster, every_message_has_a_result_while_workers_and_servers_come_and_go) {
+  if (!have_nats_server() || !fetch::test::have_nginx()) GTEST_SKIP() << "nats-server or nginx is not installed";
+  const auto messages = number_from("COROEXEC_NATS_MESSAGES", 2'000);
+  const auto pause = std::chrono::milliseconds(number_from("COROEXEC_NATS_PAUSE", 1'000));
+  const auto rate = std::max<std::int64_t>(150, messages / 150);  // so that it takes some time
+  const auto seed = static_cast<std::uint64_t>(number_from("COROEXEC_NATS_SEED", std::random_device{}()));
+  std::cout << "seed " << seed << std::endl;
+  std::mt19937_64 random(seed);
+  const fetch::test::Nginx nginx;
+  NatsCluster cluster;
+  Queues queues{cluster.urls()};
+  const std::string page = nginx.plain() + "/page/";
+  coroexec::run([&] { return queues.make(); });
+  coroexec::run([&] { return queues.fill(page, messages); });
+
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (int i = 0; i < 3; ++i) workers.push_back(std::make_unique<Worker>(queues.urls, rate));
+  int kills = 0, stops = 0, pauses = 0;
+  const auto wait = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); };
+  const auto kill_one = [&] {
+    auto& worker = *workers[random() % 3];
+    worker.kill();
+    wait(std::chrono::milliseconds(random() % 300));
+    worker.start();
+    ++kills;
+  };
+  const auto begun = Clock::now();
+  const auto give_up = begun + std::chrono::seconds(60) + std::chrono::milliseconds(messages * 10);
+  const auto empty = [&] { return coroexec::run([&] { return queues.left(); }) == 0; };
+  for (int turn = 0; turn < 3 || !empty(); ++turn) {
+    ASSERT_LT(Clock::now(), give_up) << "the queue does not get empty";
+    wait(pause / 4);
+    kill_one();
+    auto& server = cluster[random() % 3];
+    if (turn % 3 == 0) {
+      server.stop();
+      wait(pause / 2);
+      server.start();
+      ++stops;
+    } else if (turn % 3 == 1) {
+      server.pause();
+      wait(pause);
+      server.resume();
+      ++pauses;
+    }
+  }
+  const auto taken = std::chrono::duration<double>(Clock::now() - begun).count();
+  for (auto& worker : workers) {
+    worker->wait();
+    std::cout << worker->told();
+  }
+  std::cout << "workers were killed " << kills << " times, servers stopped " << stops << " times and paused " << pauses
+            << " times, in " << taken << " s\n";
+  const auto deliveries = coroexec::run([&] { return queues.deliveries(cluster[0].url()); });
+  std::cout << deliveries - messages << " redeliveries\n";
+  const auto found = coroexec::run([&] { return queues.results(); });
+  EXPECT_EQ(found.size(), static_cast<std::size_t>(messages));
+  for (std::int64_t i = 0; i < messages; ++i) EXPECT_TRUE(found.contains(page + std::to_string(i))) << i;
+}
+
+}  // namespace
+}  // namespace coroexec::test
