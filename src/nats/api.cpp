@@ -12,6 +12,9 @@ namespace coroexec::nats::detail {
 
 namespace json = boost::json;
 
+// It has no leader, or another one.
+bool passes(const ApiError& error) { return error.code == 10008 || error.code == 10009; }
+
 asio::awaitable<ApiAnswer> ask(std::shared_ptr<Link> link, std::string call, std::string body) {
   using std::chrono::nanoseconds, std::chrono::seconds, std::chrono::milliseconds;
   const nanoseconds timeout = link->settings().request_timeout;
@@ -30,9 +33,13 @@ asio::awaitable<ApiAnswer> ask(std::shared_ptr<Link> link, std::string call, std
       failure = std::current_exception();
     }
     const auto passed = coroexec::now() - begun;
-    if (message && status_of(*message).empty())
-      co_return parse_answer({natsMsg_GetData(message.get()), static_cast<std::size_t>(natsMsg_GetDataLength(message.get()))});
-    if (message && passed > std::min<nanoseconds>(seconds(3), timeout))
+    const bool nobody = message && !status_of(*message).empty();
+    if (message && !nobody) {
+      auto answer = parse_answer(
+          {natsMsg_GetData(message.get()), static_cast<std::size_t>(natsMsg_GetDataLength(message.get()))});
+      if (!passes(answer.error) || passed > timeout) co_return answer;
+    }
+    if (nobody && passed > std::min<nanoseconds>(seconds(3), timeout))
       throw_error(errc::no_jetstream, "there is no JetStream at " + link->settings().shown);
     if (passed > timeout)
       throw_error(errc::no_answer, "JetStream at " + link->settings().shown + " does not answer to " + call);

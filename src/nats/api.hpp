@@ -17,6 +17,8 @@ struct ApiError {
 inline constexpr std::int64_t consumer_not_found = 10014;
 inline constexpr std::int64_t stream_not_found = 10059;
 
+bool passes(const ApiError& error);  // there may be none when asked again
+
 struct ApiAnswer {
   boost::json::object object;
   ApiError error;

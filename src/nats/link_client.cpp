@@ -34,7 +34,7 @@ std::string without_secret(const std::string& url) {
 }
 
 void require(bool condition, const std::string& text) {
-  if (!condition) coroexec::detail::throw_error(coroexec::errc::invalid_argument, "nats: " + text);
+  if (!condition) coroexec::detail::throw_error(coroexec::errc::invalid_argument, std::string("nats: ").append(text));
 }
 
 void require_file(const std::string& name, const char* what) {
@@ -67,7 +67,10 @@ Link::Settings::Settings(const NatsOptions& options)
   require(connect_timeout.count() > 0 && reconnect_wait.count() >= 0 && ping_interval.count() > 0 &&
               request_timeout.count() > 0,
           "times must be more than 0");
-  for (const auto& server : servers) shown += (shown.empty() ? "" : ",") + without_secret(server);
+  for (const auto& server : servers) {
+    if (!shown.empty()) shown += ',';
+    shown += without_secret(server);
+  }
   require_file(credentials, "credentials");
   require_file(ca, "authorities");
   require_file(certificate, "a certificate");

@@ -9,9 +9,6 @@
 
 namespace coroexec::nats::detail {
 
-// JetStream's errors that pass: it has no leader, or another one.
-bool passes(const ApiError& error) { return error.code == 10008 || error.code == 10009; }
-
 bool is_duplicate(const ApiAnswer& answer) {
   const auto* duplicate = answer.object.if_contains("duplicate");
   return duplicate && duplicate->is_bool() && duplicate->as_bool();

@@ -13,7 +13,6 @@ namespace coroexec::nats::detail {
 // So long a subject may have no taker: a stream without a leader has none either.
 inline constexpr std::chrono::seconds patience_without_taker{5};
 
-bool passes(const ApiError& error);  // it may be none when asked again
 bool is_duplicate(const ApiAnswer& answer);
 void check_payload(const Link& link, const Packet& packet);
 [[noreturn]] void throw_refused(const Link& link, const Packet& packet, const ApiError& error);

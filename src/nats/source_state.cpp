@@ -243,13 +243,15 @@ asio::awaitable<void> SourceState::look(std::shared_ptr<SourceState> self) {
   } looked{*self};
   const auto& config = self->config_;
   const auto answer = co_await ask(self->link_, "CONSUMER.INFO." + config.stream + '.' + config.durable, "");
+  // Not what the consumer has to give: a leader that has just begun may not know. What is done is in the stream no more.
+  const auto stream = co_await ask(self->link_, "STREAM.INFO." + config.stream, "");
   const std::lock_guard lock(self->mutex_);
   if (answer.error.code == stream_not_found)
     self->error_ = make_error(errc::no_stream, "stream " + config.stream + " has been deleted");
   else if (answer.error.code == consumer_not_found)
     self->error_ = make_error(errc::wrong_consumer, "consumer " + config.durable + " of stream " + config.stream + " has been deleted");
-  else if (!answer.failed() && config.until_empty && number_at(answer.object, "num_pending") == 0 &&
-           number_at(answer.object, "num_ack_pending") == 0 && self->state_ == State::reading)
+  else if (!stream.failed() && config.until_empty && number_at(object_at(stream.object, "state"), "messages") == 0 &&
+           self->state_ == State::reading)
     self->state_ = State::finished;
   self->wake_locked();
 }
