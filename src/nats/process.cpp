@@ -226,12 +226,12 @@ asio::awaitable<void> Process::settle(Flight& flight, std::exception_ptr error) 
   } else if (cancelling && coroexec::detail::is_cancelled(error)) {
     message.nak();
     flight.settle(&SourceStats::handed_back);
-  } else if (message.deliveries() >= options_.max_deliveries &&
-             co_await bury(flight, coroexec::detail::message_of(error))) {
-    flight.settle(&SourceStats::dead_lettered);
   } else {
-    message.nak(retry_delay(message));
-    flight.settle(&SourceStats::failed);
+    bool buried = false;
+    if (message.deliveries() >= options_.max_deliveries)
+      buried = co_await bury(flight, coroexec::detail::message_of(error));
+    if (!buried) message.nak(retry_delay(message));
+    flight.settle(buried ? &SourceStats::dead_lettered : &SourceStats::failed);
   }
 }
 

@@ -12,6 +12,15 @@
 namespace coroexec::nats::detail {
 namespace {
 
+// Not that the consumer has nothing to give: a leader that has just begun may not know what there is. And not only that the
+// stream has nothing: servers 2.9 may keep what was acknowledged when a leader went, and nobody gets that again.
+bool is_empty(const ApiAnswer& consumer, const ApiAnswer& stream) {
+  if (consumer.failed() || stream.failed()) return false;
+  const auto& state = object_at(stream.object, "state");
+  return number_at(state, "messages") == 0 ||
+         number_at(object_at(consumer.object, "ack_floor"), "stream_seq") >= number_at(state, "last_seq");
+}
+
 constexpr std::chrono::milliseconds pause_when_nobody_answers(250);
 
 }  // namespace
@@ -243,15 +252,13 @@ asio::awaitable<void> SourceState::look(std::shared_ptr<SourceState> self) {
   } looked{*self};
   const auto& config = self->config_;
   const auto answer = co_await ask(self->link_, "CONSUMER.INFO." + config.stream + '.' + config.durable, "");
-  // Not what the consumer has to give: a leader that has just begun may not know. What is done is in the stream no more.
   const auto stream = co_await ask(self->link_, "STREAM.INFO." + config.stream, "");
   const std::lock_guard lock(self->mutex_);
   if (answer.error.code == stream_not_found)
     self->error_ = make_error(errc::no_stream, "stream " + config.stream + " has been deleted");
   else if (answer.error.code == consumer_not_found)
     self->error_ = make_error(errc::wrong_consumer, "consumer " + config.durable + " of stream " + config.stream + " has been deleted");
-  else if (!stream.failed() && config.until_empty && number_at(object_at(stream.object, "state"), "messages") == 0 &&
-           self->state_ == State::reading)
+  else if (config.until_empty && self->state_ == State::reading && is_empty(answer, stream))
     self->state_ = State::finished;
   self->wake_locked();
 }

@@ -1,7 +1,9 @@
 // coroexec-fetch enqueue and work, run as a user runs them.
+#include <fcntl.h>
 #include <signal.h>
 
 #include "fetch/program/bad_server.hpp"
+#include "fetch/program/nginx.hpp"
 #include "fetch/program/program.hpp"
 #include "nats_server.hpp"
 
@@ -108,6 +110,38 @@ TEST_F(FetchQueue, CtrlCLetsFinishWhatRuns) {
   EXPECT_EQ(run.status, 130);
   EXPECT_EQ(run.results.size(), 4u) << run.errors;
   EXPECT_EQ(left("urls"), 16u);
+}
+
+TEST(FetchQueueTls, TheServersCertificateIsVerified) {
+  if (!have_nats_server() || !fetch::test::have_nginx()) GTEST_SKIP() << "nats-server or nginx is not installed";
+  const fetch::test::Nginx nginx;  // has certificates
+  const auto file = [&](const std::string& name) { return nginx.directory().file(name); };
+  const auto tls = [&](const std::string& name) {
+    return "tls { cert_file: \"" + file(name + ".pem") + "\", key_file: \"" + file(name + ".key") + "\" }\n";
+  };
+  const NatsServer server(tls("server")), misnamed(tls("other"));
+  const auto enqueue = [&](const NatsServer& at, const std::string& authority) {
+    return run_program({"enqueue", "--queue", at.url(), "--stream", "urls", "--queue-ca", authority}, "x\n").errors;
+  };
+  EXPECT_EQ(enqueue(server, nginx.authority()), "1 URLs queued in urls\n");
+  EXPECT_NE(enqueue(server, file("other.pem")).find("coroexec-fetch: cannot connect to " + server.url() + ": SSL"), std::string::npos);
+  EXPECT_NE(enqueue(misnamed, nginx.authority()).find("coroexec-fetch: cannot connect to " + misnamed.url() + ": SSL"), std::string::npos);
+  EXPECT_NE(enqueue(server, "/no/such").find("there is no file of authorities at /no/such"), std::string::npos);
+}
+
+// doc/guide/many-machines.md
+TEST_F(FetchQueue, TheGuidesProgramDoesWhatThePageSays) {
+  const auto run = [&](const std::string& what) {
+    const fetch::test::TempDir directory;
+    const int out = ::open(directory.file("out").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    fetch::test::Child child({COROEXEC_MANY_MACHINES, server->url(), what}, {-1, out, -1});
+    EXPECT_EQ(child.wait(), 0);
+    return fetch::test::read_file(directory.file("out"));
+  };
+  EXPECT_EQ(run("fill"), "100 published, 0 were there already\n");
+  EXPECT_EQ(run("fill"), "100 published, 100 were there already\n");
+  EXPECT_EQ(run("work"), "99 done, 1 given up\n");
+  EXPECT_EQ(run("dead"), "image 7: it is no image\n");
 }
 
 TEST_F(FetchQueue, SaysWhatIsWrong) {

@@ -17,11 +17,15 @@
 
 namespace coroexec::nats {
 
-// A message to be published.
+// A message to be published. The stream takes an id once, for as long as it remembers it; empty: one is made up.
+// No aggregate: of those GCC 12 destroys temporaries twice.
 struct Outgoing {
+  Outgoing() = default;
+  Outgoing(std::string to, std::string bytes, std::string once = {})
+      : subject(std::move(to)), data(std::move(bytes)), id(std::move(once)) {}
   std::string subject;
   std::string data;
-  std::string id = {};  // the stream takes an id once, for as long as it remembers it; empty: one is made up
+  std::string id;
 };
 
 // How publish() goes about it.
