@@ -42,9 +42,9 @@ awaitable<double> ours(const nats::Connection& connection, std::size_t messages,
   };
   const auto begun = Clock::now();
   co_await coroexec::with_executor({.max_workers = batch / 2}, body);
-  const auto info = co_await nats::stream_info(connection, "jobs");  // it has seen all acknowledgements
+  while ((co_await nats::stream_info(connection, "jobs")).messages != 0) {  // until it has seen all acknowledgements
+  }
   const double taken = since(begun);
-  if (info.messages != 0) throw std::runtime_error(std::to_string(info.messages) + " messages are left");
   co_return taken;
 }
 

@@ -3,8 +3,8 @@
 
 namespace coroexec::nats::detail {
 
-std::optional<Pulls::Pull> Pulls::ask(std::size_t wanted, Time now) {
-  if (wanted <= outstanding_ || open_.size() >= most_requests || now < not_before_) return std::nullopt;
+std::optional<Pulls::Pull> Pulls::ask(std::size_t wanted, Time now, std::size_t least) {
+  if (wanted < outstanding_ + least || open_.size() >= most_requests || now < not_before_) return std::nullopt;
   const Pull pull{++last_, wanted - outstanding_};
   open_.emplace(pull.number, Open{pull.batch, now + expires_ + late});
   outstanding_ = wanted;

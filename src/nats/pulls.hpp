@@ -20,8 +20,9 @@ class Pulls {
   // The server keeps a request for `expires`; its word of that may take a little longer, or be lost.
   explicit Pulls(std::chrono::nanoseconds expires) : expires_(expires) {}
 
-  // What to ask for so that `wanted` messages are on their way. Nothing if they are, or it is not the time.
-  std::optional<Pull> ask(std::size_t wanted, Time now);
+  // What to ask for so that `wanted` messages are on their way. Nothing if they are but for less than `least`, which
+  // are not worth a request, or it is not the time.
+  std::optional<Pull> ask(std::size_t wanted, Time now, std::size_t least = 1);
   // A message has come: for the oldest request, as nothing says for which. False: none is open any more.
   bool received();
   // The server has ended the request, whatever was left of it.

@@ -126,7 +126,8 @@ void SourceState::refill() {
     refilling_ = false;
     if (state_ != State::reading || error_) return;
     const std::size_t target = slots_.value_or(waiting_ ? 1 : 0) + config_.prefetch;
-    pull = pulls_.ask(target - std::min(target, buffer_.size()), Clock::now());
+    // Half of what is to wait here may be missing: there is still one for each free slot.
+    pull = pulls_.ask(target - std::min(target, buffer_.size()), Clock::now(), config_.prefetch / 2 + 1);
   }
   if (!pull) return;
   Packet packet;

@@ -51,6 +51,13 @@ TEST(NatsPulls, ask_for_what_is_not_on_its_way) {
   EXPECT_EQ(pulls.outstanding(), 12u);
 }
 
+TEST(NatsPulls, few_are_not_worth_a_request) {
+  Pulls pulls(5s);
+  EXPECT_TRUE(pulls.ask(10, start, 3));
+  EXPECT_FALSE(pulls.ask(12, start, 3));
+  EXPECT_EQ(pulls.ask(13, start, 3)->batch, 3u);
+}
+
 TEST(NatsPulls, what_a_request_left_is_asked_for_again) {
   Pulls pulls(5s);
   const auto first = pulls.ask(10, start);
