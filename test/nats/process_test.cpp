@@ -19,7 +19,10 @@ struct Queue {
   }
   // Acknowledgements are not waited for.
   awaitable<void> gets_empty() {
-    while (co_await left() != 0) {
+    for (;;) {
+      const auto messages = co_await left();
+      if (messages == 0) co_return;
+      co_await sleep_for(1ms);
     }
   }
   awaitable<std::uint64_t> left() { co_return (co_await nats::stream_info(*connection, "jobs")).messages; }

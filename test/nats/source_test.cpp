@@ -65,7 +65,9 @@ CORO_TEST(NatsSource, is_read_by_map_concurrent_and_itermap) {
   co_await for_each(std::move(source), each);
   EXPECT_EQ(count, 300);
   for (const std::string name : {"map", "itermap", "concurrent", "for_each"})
-    while ((co_await nats::stream_info(*server.connection, name)).messages != 0) {  // acknowledgements are not waited for
+    for (std::uint64_t left = 1; left != 0;) {  // acknowledgements are not waited for
+      const auto info = co_await nats::stream_info(*server.connection, name);
+      left = info.messages;
     }
   co_await server.connection->close();
 }
