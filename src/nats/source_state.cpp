@@ -138,9 +138,21 @@ void SourceState::refill() {
 }
 
 void SourceState::received(std::uint64_t number, MessagePtr message) {
-  const std::string status = status_of(*message);
-  if (status.empty()) deliver(std::move(message));
-  else told(number, status);
+  Arrival arrival{nullptr, number, status_of(*message)};
+  if (arrival.status.empty()) {
+    const char* const reply = natsMsg_GetReply(message.get());
+    const auto parsed = parse_ack_subject(reply ? reply : "");
+    if (!parsed) return;
+    arrival.delivery = std::make_shared<Delivery>(Delivery{link_, std::move(message), *parsed});
+  }
+  {
+    const std::lock_guard lock(arrived_mutex_);
+    arrived_.push_back(std::move(arrival));
+    if (arrived_.size() > 1) return;  // take_in() is to come
+  }
+  asio::post(strand_, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->take_in();
+  });
 }
 
 void SourceState::Renewals::received(std::uint64_t id, MessagePtr message) {
@@ -149,34 +161,41 @@ void SourceState::Renewals::received(std::uint64_t id, MessagePtr message) {
   state.leases_.confirmed(id);
 }
 
-void SourceState::deliver(MessagePtr message) {
-  const char* const reply = natsMsg_GetReply(message.get());
-  const auto parsed = parse_ack_subject(reply ? reply : "");
-  if (!parsed) return;
-  auto delivery = std::make_shared<Delivery>(Delivery{link_, std::move(message), *parsed});
-  bool wanted = false;
+void SourceState::take_in() {
+  std::vector<Arrival> arrived;
+  std::vector<DeliveryPtr> not_wanted;
+  {
+    const std::lock_guard lock(arrived_mutex_);
+    arrived.swap(arrived_);
+  }
   {
     const std::lock_guard lock(mutex_);
     const std::size_t target = slots_.value_or(1) + config_.prefetch;
-    wanted = (pulls_.received() || buffer_.size() < target) && state_ != State::stopped;
-    if (wanted) {
+    for (auto& [delivery, pull, status] : arrived) {
+      if (!delivery) {
+        told_locked(pull, status);
+        continue;
+      }
+      if ((!pulls_.received() && buffer_.size() >= target) || state_ == State::stopped) {
+        not_wanted.push_back(std::move(delivery));
+        continue;
+      }
       ++stats_.pulled;
-      stats_.redelivered += parsed->deliveries > 1;
+      stats_.redelivered += delivery->parsed.deliveries > 1;
       delivery->id = ++last_;
       leases_.add(delivery->id, Clock::now());
       held_.emplace(delivery->id, delivery);
-      stats_.held = held_.size();
-      stats_.most_held = std::max(stats_.most_held, stats_.held);
-      buffer_.push_back(delivery);
-      wake_locked();
+      buffer_.push_back(std::move(delivery));
     }
+    stats_.held = held_.size();
+    stats_.most_held = std::max(stats_.most_held, stats_.held);
+    if (waiting_ && !buffer_.empty()) signal_->set();
   }
-  if (!wanted) delivery->tell("-NAK");
+  for (const auto& delivery : not_wanted) delivery->tell("-NAK");
 }
 
-void SourceState::told(std::uint64_t pull, const std::string& status) {
+void SourceState::told_locked(std::uint64_t pull, const std::string& status) {
   if (status == "100") return;  // it is still there
-  const std::lock_guard lock(mutex_);
   pulls_.ended(pull);
   const bool waited_in_vain = status == "404" || status == "408";
   if (!waited_in_vain) pulls_.pause_until(Clock::now() + pause_when_nobody_answers);
@@ -281,6 +300,12 @@ void SourceState::stop() {
     wake_locked();
   }
   inbox_->hand_back();
+  {
+    const std::lock_guard lock(arrived_mutex_);
+    for (auto& arrival : arrived_)
+      if (arrival.delivery) back.push_back(std::move(arrival.delivery));
+    arrived_.clear();
+  }
   // First the server is told that nobody listens any more, lest it gives us again what we hand back.
   link_->off_context([link = link_.get(), inbox = inbox_, back = std::move(back)] {
     link->close_inbox(inbox);

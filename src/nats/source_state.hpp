@@ -46,8 +46,8 @@ class SourceState final : public Receiver, public std::enable_shared_from_this<S
   void received(std::uint64_t number, MessagePtr message) override;
   void relinked() override;
   void closed() override;
-  void deliver(MessagePtr message);
-  void told(std::uint64_t pull, const std::string& status);
+  void take_in();
+  void told_locked(std::uint64_t pull, const std::string& status);
   void schedule_refill_locked();
   void refill();
   void arm_timer();
@@ -67,6 +67,15 @@ class SourceState final : public Receiver, public std::enable_shared_from_this<S
     SourceState& state;
   } renewals_{*this};
   asio::steady_timer timer_;  // on the strand
+
+  // Apart from all else, so that the client's thread and the context's seldom meet.
+  std::mutex arrived_mutex_;
+  struct Arrival {
+    DeliveryPtr delivery;  // null: the server tells something of a request
+    std::uint64_t pull = 0;
+    std::string status = {};
+  };
+  std::vector<Arrival> arrived_;
 
   mutable std::mutex mutex_;
   const SignalPtr signal_;
