@@ -143,7 +143,11 @@ asio::awaitable<void> Link::close() {
     co_await Signal::wait_unless_cancelled(closed);
     over = is_closed();
   }
-  if (first) thread_.join();
+  if (first) {
+    thread_.join();
+    const std::lock_guard lock(mutex_);
+    strand_.reset();  // the closed connection may outlive the context
+  }
   co_await asio::this_coro::throw_if_cancelled(throws);
 }
 
