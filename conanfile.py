@@ -52,6 +52,7 @@ class CoroexecConan(ConanFile):
         tc.cache_variables["COROEXEC_BUILD_BENCH"] = False
         tc.cache_variables["COROEXEC_BUILD_DOCS"] = False
         tc.cache_variables["COROEXEC_BUILD_FUZZERS"] = False
+        tc.cache_variables["COROEXEC_WITH_NATS"] = False
         tc.generate()
         CMakeDeps(self).generate()
 

@@ -11,12 +11,12 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/coroexec)
 install(EXPORT coroexec-targets NAMESPACE coroexec:: DESTINATION ${package_dir} COMPONENT coroexec-dev)
 if(TARGET coroexec-nats)
   install(TARGETS coroexec-nats EXPORT coroexec-nats-targets
-    RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT coroexec-nats
-    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT coroexec-nats NAMELINK_COMPONENT coroexec-nats
-    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT coroexec-nats
-    FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT coroexec-nats)
-  install(EXPORT coroexec-nats-targets NAMESPACE coroexec:: DESTINATION ${package_dir} COMPONENT coroexec-nats)
-  install(FILES cmake/FindNATS.cmake DESTINATION ${package_dir} COMPONENT coroexec-nats)
+    RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT coroexec-nats-lib
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT coroexec-nats-lib NAMELINK_COMPONENT coroexec-nats-dev
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT coroexec-nats-dev
+    FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT coroexec-nats-dev)
+  install(EXPORT coroexec-nats-targets NAMESPACE coroexec:: DESTINATION ${package_dir} COMPONENT coroexec-nats-dev)
+  install(FILES cmake/FindNATS.cmake DESTINATION ${package_dir} COMPONENT coroexec-nats-dev)
 endif()
 configure_package_config_file(
   cmake/coroexec-config.cmake.in ${PROJECT_BINARY_DIR}/coroexec-config.cmake INSTALL_DESTINATION ${package_dir})
@@ -41,5 +41,13 @@ endif()
 configure_file(cmake/coroexec.pc.in ${PROJECT_BINARY_DIR}/coroexec.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/coroexec.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT coroexec-dev)
+if(TARGET coroexec-nats)
+  if(NOT BUILD_SHARED_LIBS)
+    set(COROEXEC_NATS_PC_CLIENT ", libnats")  # the C client, which the shared library links itself
+  endif()
+  configure_file(cmake/coroexec-nats.pc.in ${PROJECT_BINARY_DIR}/coroexec-nats.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/coroexec-nats.pc
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT coroexec-nats-dev)
+endif()
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/coroexec COMPONENT coroexec-dev)
 install(FILES tools/coroexec-gdb.py tools/coroexec-gdb-tree.py DESTINATION ${CMAKE_INSTALL_DATADIR}/coroexec COMPONENT coroexec-dev)

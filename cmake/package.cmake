@@ -1,5 +1,5 @@
-# Debian packages, made by `cpack` in the build folder: the shared library, what it takes to compile against it, and
-# coroexec-fetch. A static build has no package of the first kind.
+# Debian packages, made by `cpack` in the build folder: the shared library, what it takes to compile against it, both for
+# coroexec::nats too, and coroexec-fetch. A static build has no package of the first kind.
 set(abi_version ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME coroexec)
@@ -21,6 +21,16 @@ set(CPACK_DEBIAN_COROEXEC-DEV_PACKAGE_SECTION libdevel)
 # The first for a distribution whose own Boost is new enough, the second for Debian 12.
 set(CPACK_DEBIAN_COROEXEC-DEV_PACKAGE_DEPENDS "libboost-dev (>= 1.81) | libboost1.81-dev")
 
+if(TARGET coroexec-nats)
+  set(description "${PROJECT_DESCRIPTION}: jobs from a NATS JetStream work queue")
+  list(APPEND CPACK_COMPONENTS_ALL coroexec-nats-dev)
+  set(CPACK_COMPONENT_COROEXEC-NATS-DEV_DESCRIPTION "${description}: headers and what else a build needs")
+  set(CPACK_COMPONENT_COROEXEC-NATS-DEV_DEPENDS coroexec-dev)
+  set(CPACK_DEBIAN_COROEXEC-NATS-DEV_PACKAGE_NAME libcoroexec-nats-dev)
+  set(CPACK_DEBIAN_COROEXEC-NATS-DEV_PACKAGE_SECTION libdevel)
+  set(CPACK_DEBIAN_COROEXEC-NATS-DEV_PACKAGE_DEPENDS libnats-dev)
+endif()
+
 if(TARGET coroexec-fetch)
   list(APPEND CPACK_COMPONENTS_ALL coroexec-tools)
   set(CPACK_COMPONENT_COROEXEC-TOOLS_DESCRIPTION "Fetches lists of URLs of any length with bounded concurrency")
@@ -37,12 +47,21 @@ if(BUILD_SHARED_LIBS)
   set(CPACK_DEBIAN_COROEXEC-LIB_PACKAGE_SECTION libs)
   set(CPACK_DEBIAN_COROEXEC-LIB_PACKAGE_SHLIBDEPS ON)
   # dpkg does not know the library yet when it is asked what the program needs.
-  set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${PROJECT_BINARY_DIR}/src)
+  set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${PROJECT_BINARY_DIR}/src ${PROJECT_BINARY_DIR}/src/nats)
   set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
-  set(CPACK_DEBIAN_ENABLE_COMPONENT_DEPENDS ON)
   set(CPACK_COMPONENT_COROEXEC-DEV_DEPENDS coroexec-lib)
   set(CPACK_COMPONENT_COROEXEC-TOOLS_DEPENDS coroexec-lib)
+  if(TARGET coroexec-nats)
+    list(APPEND CPACK_COMPONENTS_ALL coroexec-nats-lib)
+    set(CPACK_COMPONENT_COROEXEC-NATS-LIB_DESCRIPTION "${description}")
+    set(CPACK_COMPONENT_COROEXEC-NATS-LIB_DEPENDS coroexec-lib)
+    set(CPACK_DEBIAN_COROEXEC-NATS-LIB_PACKAGE_NAME libcoroexec-nats${abi_version})
+    set(CPACK_DEBIAN_COROEXEC-NATS-LIB_PACKAGE_SECTION libs)
+    list(APPEND CPACK_COMPONENT_COROEXEC-NATS-DEV_DEPENDS coroexec-nats-lib)
+    list(APPEND CPACK_COMPONENT_COROEXEC-TOOLS_DEPENDS coroexec-nats-lib)
+  endif()
 endif()
+set(CPACK_DEBIAN_ENABLE_COMPONENT_DEPENDS ON)
 # Debian wants the licence in every package, under this name.
 set(CPACK_PRE_BUILD_SCRIPTS ${PROJECT_SOURCE_DIR}/cmake/package-copyright.cmake)
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)

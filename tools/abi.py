@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Keeps the list of what the shared library exports: test/packaging/abi.txt.
+"""Keeps the lists of what the shared libraries export: test/packaging/abi/NAME.txt.
 
-`tools/abi.py LIBRARY` checks that LIBRARY exports just what the list says: a line that went breaks programs that are linked
+`tools/abi.py LIBRARY` checks that LIBRARY exports just what its list says: a line that went breaks programs that are linked
 already, a line that came is a promise. `tools/abi.py --accept LIBRARY` takes what is there as meant.
 
-The list has names of namespace coroexec as one reads them. What weak symbols of the standard library and Boost are exported
+A list has names of namespace coroexec as one reads them. What weak symbols of the standard library and Boost are exported
 beside them depends on compiler, optimisation and version, and is nobody's promise.
 """
 import pathlib
@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 
-listing = pathlib.Path(__file__).resolve().parent.parent / "test" / "packaging" / "abi.txt"
+lists = pathlib.Path(__file__).resolve().parent.parent / "test" / "packaging" / "abi"
 
 # Spellings that differ between compilers and versions of nm, and long ones that everybody knows by a short name.
 spellings = [
@@ -55,6 +55,7 @@ def exported(library):
 
 
 library = sys.argv[-1]
+listing = lists / (pathlib.Path(library).name.removeprefix("lib").split(".")[0] + ".txt")
 names = exported(library)
 if "--accept" in sys.argv:
     listing.write_text("\n".join(names) + "\n")

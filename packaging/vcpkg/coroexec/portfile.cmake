@@ -11,6 +11,7 @@ vcpkg_cmake_configure(
         -DCOROEXEC_BUILD_BENCH=OFF
         -DCOROEXEC_BUILD_DOCS=OFF
         -DCOROEXEC_BUILD_FUZZERS=OFF
+        -DCOROEXEC_WITH_NATS=OFF
 )
 vcpkg_cmake_install()
 vcpkg_cmake_config_fixup(CONFIG_PATH lib/cmake/coroexec)
