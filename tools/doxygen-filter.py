@@ -95,7 +95,7 @@ def plain(statement):
         text = text[:match.start()] + " " + text[balanced(text, "<", ">", match.end() - 1):]
     while match := re.search(r"\brequires\s*\(", text):
         text = text[:match.start()] + " " + text[balanced(text, "(", ")", match.end() - 1):]
-    return re.sub(r"\[\[\w+\]\]|COROEXEC_DECL|COROEXEC_AWAITED", " ", text).strip()
+    return re.sub(r"\[\[\w+\]\]|COROEXEC_(?:NATS_)?DECL|COROEXEC_AWAITED", " ", text).strip()
 
 
 def kind_of(statement):
@@ -166,7 +166,7 @@ def header(path):
                   flags=re.S | re.M)
     # Doxygen makes functions of deduction guides, and does not find the namespace of a specialization of Boost's.
     for unwanted in (r"^template <[^\n]*>\n(?:  requires[^\n]*\n)?[A-Z]\w+\([^;{]*?\)\s*->[^;]*;$",
-                     r"^template <>\nstruct boost::[^;]*;$", r"^#define COROEXEC_(?:DECL|AWAITED)[^\n]*$", r"^namespace boost::[^\n]*$"):
+                     r"^template <>\nstruct boost::[^;]*;$", r"^#define COROEXEC_(?:(?:NATS_)?DECL|AWAITED)[^\n]*$", r"^namespace boost::[^\n]*$"):
         text = re.sub(unwanted, lambda m: "\n" * m[0].count("\n"), text, flags=re.M)
     lines = text.split("\n")
     out = []

@@ -28,8 +28,8 @@ struct NatsOptions {
                                                         // them. Of a cluster one is enough: it tells of the others
   std::string_view credentials = {};  // file with a user's JWT and seed (.creds)
   std::string_view ca = {};           // PEM file of authorities to trust instead of the system's
-  std::string_view certificate = {};  // PEM files of the client's own certificate and key, if servers ask for one
-  std::string_view key = {};
+  std::string_view certificate = {};  // PEM file of the client's own certificate, if servers ask for one
+  std::string_view key = {};          // PEM file of its key
   bool tls = false;                   // insist on TLS: so do tls:// URLs, `ca` and `certificate`
   bool insecure = false;              // accept any certificate
   std::string_view name = "coroexec"; // by which the server lists this connection

@@ -23,9 +23,9 @@ struct Outgoing {
   Outgoing() = default;
   Outgoing(std::string to, std::string bytes, std::string once = {})
       : subject(std::move(to)), data(std::move(bytes)), id(std::move(once)) {}
-  std::string subject;
-  std::string data;
-  std::string id;
+  std::string subject;  // to publish it to
+  std::string data;     // any bytes
+  std::string id;       // by which the stream knows one that comes again
 };
 
 // How publish() goes about it.
