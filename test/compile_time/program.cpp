@@ -1,8 +1,18 @@
-// A small program of Asio's; check.py compiles it with the library's header and without.
+// A small program of Asio's; check.py compiles it with Asio's header, with the library's and what it uses
+// of Asio's, and with both.
+#ifdef WITH_ASIO
 #include <boost/asio.hpp>
+#endif
 #ifdef WITH_COROEXEC
 #include <coroexec/coroexec.hpp>
 #endif
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <string>
 #include <vector>
