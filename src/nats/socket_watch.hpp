@@ -34,7 +34,7 @@ class SocketWatch : public std::enable_shared_from_this<SocketWatch> {
   const std::shared_ptr<Link> link_;
   const Strand strand_;
   natsConnection* const connection_;
-  const natsSock socket_;
+  [[maybe_unused]] const natsSock socket_;  // newer clients leave its closing to us
   asio::posix::basic_stream_descriptor<Strand> descriptor_;  // on the strand
   std::mutex mutex_;
   bool stopped_ = false;
