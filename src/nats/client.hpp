@@ -19,6 +19,15 @@ using MessagePtr = std::unique_ptr<natsMsg, Destroy>;
 using OptionsPtr = std::unique_ptr<natsOptions, Destroy>;
 using SubscriptionPtr = std::unique_ptr<natsSubscription, Destroy>;
 
+// For what must not throw: whatever lack of memory kept it from telling is noticed where it is missed.
+template <class F>
+void quietly(F&& call) noexcept {
+  try {
+    call();
+  } catch (...) {
+  }
+}
+
 // The whole text is given: a sentence that names what it is about.
 [[noreturn]] void throw_error(errc code, const std::string& text);
 std::exception_ptr make_error(errc code, const std::string& text);

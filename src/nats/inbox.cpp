@@ -17,26 +17,29 @@ void Inbox::hand_back() {
   handing_back_ = true;
 }
 
+// A message for which there is no memory comes again when its lease is over, or is asked for again.
 void Inbox::on_message(natsConnection*, natsSubscription*, natsMsg* raw, void* data) {
-  MessagePtr message(raw);
-  auto& inbox = *static_cast<Inbox*>(data);
-  const char* const reply = natsMsg_GetReply(raw);
+  quietly([&] { static_cast<Inbox*>(data)->take(MessagePtr(raw)); });
+}
+
+void Inbox::take(MessagePtr message) {
+  const char* const reply = natsMsg_GetReply(message.get());
   {
-    const std::lock_guard lock(inbox.mutex_);
-    if (inbox.handing_back_) {
+    const std::lock_guard lock(mutex_);
+    if (handing_back_) {
       Packet packet;
       packet.subject = reply ? reply : "";
       packet.data = "-NAK";
-      if (reply) inbox.link_->send(std::move(packet));
+      if (reply) link_->send(std::move(packet));
       return;
     }
   }
   // A message of a stream keeps the subject that it was published to.
-  const std::string_view subject = natsMsg_GetSubject(raw);
+  const std::string_view subject = natsMsg_GetSubject(message.get());
   std::uint64_t number = 0;
-  if (subject.starts_with(inbox.prefix_ + '.'))
-    std::from_chars(subject.data() + inbox.prefix_.size() + 1, subject.data() + subject.size(), number);
-  inbox.tell([&](Receiver& receiver) { receiver.received(number, std::move(message)); });
+  if (subject.starts_with(prefix_ + '.'))
+    std::from_chars(subject.data() + prefix_.size() + 1, subject.data() + subject.size(), number);
+  tell([&](Receiver& receiver) { receiver.received(number, std::move(message)); });
 }
 
 void Inbox::on_complete(void* data) {
@@ -47,13 +50,18 @@ void Inbox::on_complete(void* data) {
   link->changed_.notify_all();
 }
 
-std::shared_ptr<Inbox> Link::open_inbox(Receiver& receiver) {
-  std::shared_ptr<Inbox> inbox;
+std::shared_ptr<Inbox> Link::make_inbox(Receiver& receiver) {
+  const std::lock_guard lock(mutex_);
+  if (!strand_) throw_closed();
+  const auto inbox = std::make_shared<Inbox>(inbox_prefix_ + '.' + std::to_string(++inboxes_made_), receiver);
+  std::erase_if(inboxes_, [](const auto& weak) { return weak.expired(); });
+  inboxes_.push_back(inbox);
+  return inbox;
+}
+
+void Link::open_inbox(const std::shared_ptr<Inbox>& inbox) {
   {
     const std::lock_guard lock(mutex_);
-    inbox = std::make_shared<Inbox>(inbox_prefix_ + '.' + std::to_string(++inboxes_made_), receiver);
-    std::erase_if(inboxes_, [](const auto& weak) { return weak.expired(); });
-    inboxes_.push_back(inbox);
     ++subscriptions_;
   }
   inbox->subscribed_ = inbox;
@@ -66,7 +74,7 @@ std::shared_ptr<Inbox> Link::open_inbox(Receiver& receiver) {
     natsSubscription_SetPendingLimits(subscription, -1, -1);
     status = natsSubscription_SetOnCompleteCB(subscription, &Inbox::on_complete, inbox.get());
   }
-  if (status == NATS_OK) return inbox;
+  if (status == NATS_OK) return;
   const std::string reason = last_error(status);
   Inbox::on_complete(inbox.get());
   throw_error(errc::closed, "cannot subscribe at " + settings_->shown + ": " + reason);

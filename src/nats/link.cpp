@@ -5,7 +5,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <atomic>
 #include <utility>
 
 #include "coroexec/detail/basic_engine.hpp"
@@ -35,9 +34,30 @@ Link::~Link() {
   if (connection_) natsConnection_Destroy(connection_);
 }
 
+// The links of a context, which they must not use once it is being destroyed.
+class Link::Links final : public asio::execution_context::service {
+ public:
+  inline static asio::execution_context::id id;
+  explicit Links(asio::execution_context& context) : service(context) {}
+  void add(const std::shared_ptr<Link>& link) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(links_, [](const auto& weak) { return weak.expired(); });
+    links_.push_back(link);
+  }
+
+ private:
+  void shutdown() override {
+    for (const auto& weak : links_)
+      if (const auto link = weak.lock()) link->abandon();
+  }
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<Link>> links_;
+};
+
 asio::awaitable<std::shared_ptr<Link>> Link::connect(Settings settings) {
   const Executor executor = coroexec::detail::base_executor<Executor>(co_await asio::this_coro::executor);
   const auto link = std::make_shared<Link>(executor, std::move(settings));
+  asio::use_service<Links>(asio::query(executor, asio::execution::context)).add(link);
   struct UnlessDone {
     Link* link;
     ~UnlessDone() {
@@ -59,7 +79,7 @@ void Link::run() {
     auto call = std::move(calls_.front());
     calls_.pop_front();
     lock.unlock();
-    call();
+    quietly(call);
     call = nullptr;
     lock.lock();
   }
@@ -68,19 +88,21 @@ void Link::run() {
   nats_ReleaseThreadMemory();
 }
 
-void Link::off_context(std::function<void()> call) {
+bool Link::off_context(std::function<void()> call) {
   const std::lock_guard lock(mutex_);
-  if (close_requested_) return;
+  if (close_requested_) return false;
   calls_.push_back(std::move(call));
   changed_.notify_all();
+  return true;
 }
 
-asio::awaitable<void> Link::await_off_context(std::function<void()> call, bool quick) {
+asio::awaitable<void> Link::await_off_context(std::function<void()> call) {
   struct Wait {
     std::exception_ptr error;
-    std::atomic<bool> done = false;
+    bool done = false;
     SignalPtr signal;
   };
+  const auto self = shared_from_this();
   const auto wait = std::make_shared<Wait>();
   wait->signal = std::make_shared<Signal>(executor());
   const std::weak_ptr<Wait> weak = wait;
@@ -92,16 +114,22 @@ asio::awaitable<void> Link::await_off_context(std::function<void()> call, bool q
       error = std::current_exception();
     }
     const std::lock_guard lock(mutex_);
-    if (auto waiting = weak.lock(); waiting && strand_) {
+    if (!strand_) return;
+    if (const auto waiting = weak.lock()) {
       waiting->error = error;
       waiting->done = true;
       waiting->signal->set_from_outside();
     }
   };
-  off_context(wrapped);
-  while (!wait->done) {
-    const bool told = co_await Signal::wait_unless_cancelled(wait->signal);
-    if (!told && !quick) coroexec::detail::throw_cancelled();
+  if (!off_context(wrapped)) throw_closed();
+  for (;;) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (wait->done) break;
+      if (!strand_) throw_closed();
+      add_waiter_locked(wait->signal);
+    }
+    co_await Signal::wait(wait->signal);
   }
   if (wait->error) std::rethrow_exception(wait->error);
 }
@@ -115,7 +143,7 @@ void Link::shut() {
   std::vector<std::weak_ptr<Inbox>> inboxes;
   {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return (!connection_ || told_closed_) && subscriptions_ == 0; });
+    changed_.wait(lock, [this] { return (!connection_ || (told_closed_ && !attached_)) && subscriptions_ == 0; });
     inboxes.swap(inboxes_);
   }
   for (const auto& weak : inboxes)
@@ -124,51 +152,63 @@ void Link::shut() {
   const std::lock_guard lock(mutex_);
   state_ = State::closed;
   waiting_.clear();
-  for (const auto& closer : closers_) wake_locked(closer);
+  waiting_bytes_ = 0;
+  wake_waiters_locked();
+  strand_.reset();  // the closed connection may outlive the context
 }
 
 asio::awaitable<void> Link::close() {
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
+  const auto self = shared_from_this();
   const auto closed = std::make_shared<Signal>(executor());
-  bool first = false, over = false;
+  bool first = false;
   {
     const std::lock_guard lock(mutex_);
     first = !std::exchange(close_requested_, true);
-    over = state_ == State::closed;
-    closers_.push_back(closed);
     changed_.notify_all();
   }
-  while (!over) {
+  for (;;) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!strand_) break;
+      add_waiter_locked(closed);
+    }
     co_await Signal::wait_unless_cancelled(closed);
-    over = is_closed();
   }
-  if (first) {
-    thread_.join();
-    const std::lock_guard lock(mutex_);
-    strand_.reset();  // the closed connection may outlive the context
-  }
+  if (first && is_closed()) thread_.join();
   co_await asio::this_coro::throw_if_cancelled(throws);
 }
 
-void Link::abandon() {
+void Link::abandon() noexcept {
   std::vector<std::weak_ptr<Inbox>> inboxes;
   {
     const std::lock_guard lock(mutex_);
     close_requested_ = true;
-    if (watch_) watch_->stop();
+    if (watch_) quietly([this] { watch_->stop(); });
     watch_.reset();
+    wake_waiters_locked();
     strand_.reset();
     if (state_ == State::up) state_ = State::down;
-    inboxes = inboxes_;
+    inboxes.swap(inboxes_);
     changed_.notify_all();
   }
   for (const auto& weak : inboxes)
-    if (const auto inbox = weak.lock()) inbox->detach();
+    if (const auto inbox = weak.lock()) {
+      quietly([&] { inbox->tell([](Receiver& receiver) { receiver.closed(); }); });
+      inbox->detach();
+    }
 }
 
-void Link::wake_locked(const std::weak_ptr<Signal>& weak) {
-  if (const auto signal = weak.lock(); signal && strand_) signal->set_from_outside();
+void Link::add_waiter_locked(const SignalPtr& signal) {
+  std::erase_if(waiters_, [](const auto& weak) { return weak.expired(); });
+  waiters_.push_back(signal);
+}
+
+void Link::wake_waiters_locked() noexcept {
+  for (const auto& weak : waiters_)
+    if (const auto signal = weak.lock(); signal && strand_) quietly([&] { signal->set_from_outside(); });
+  waiters_.clear();
 }
 
 bool Link::up() const {
@@ -188,8 +228,12 @@ std::uint64_t Link::reconnects() const {
 
 Link::Executor Link::executor() const {
   const std::lock_guard lock(mutex_);
-  if (!strand_ || state_ == State::closed) throw_error(errc::closed, "the connection to " + settings_->shown + " has been closed");
+  if (!strand_) throw_closed();
   return strand_->get_inner_executor();
+}
+
+void Link::throw_closed() const {
+  throw_error(errc::closed, "the connection to " + settings_->shown + " has been closed");
 }
 
 }  // namespace coroexec::nats::detail

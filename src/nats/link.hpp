@@ -52,6 +52,14 @@ struct Packet {
   std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
+// As the server counts it: data and headers.
+inline std::size_t size_of(const Packet& packet) {
+  if (packet.headers.empty()) return packet.data.size();
+  std::size_t size = packet.data.size() + 12;  // "NATS/1.0", and the end
+  for (const auto& [name, value] : packet.headers) size += name.size() + value.size() + 4;
+  return size;
+}
+
 // Is told of what arrives in an inbox, on a thread of the client's. It must not block.
 class Receiver {
  public:
@@ -84,6 +92,7 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   }
   static void on_message(natsConnection*, natsSubscription*, natsMsg* message, void* inbox);
   static void on_complete(void* inbox);
+  void take(MessagePtr message);
 
   const std::string prefix_;
   std::mutex mutex_;
@@ -109,8 +118,8 @@ class Link : public std::enable_shared_from_this<Link> {
 
   // All that follows: any thread.
   asio::awaitable<void> close();
-  // The connection's owner goes: it is closed by and by, and the context is not used any more.
-  void abandon();
+  // The connection's owner goes, or the context: it is closed by and by, and the context is not used any more.
+  void abandon() noexcept;
 
   bool up() const;
   bool is_closed() const;
@@ -120,21 +129,24 @@ class Link : public std::enable_shared_from_this<Link> {
 
   // Sends, or keeps it for when the connection has been made again. Never blocks.
   void send(Packet packet);
-  std::size_t buffered() const;    // bytes that the socket has not taken
+  std::size_t buffered() const;    // bytes that the socket has not taken, or that wait for one
   std::int64_t max_payload() const { return max_payload_; }
   const std::string& inbox_prefix() const { return inbox_prefix_; }  // nobody else's
 
-  std::shared_ptr<Inbox> open_inbox(Receiver& receiver);  // blocks: on the own thread, see off_context()
+  std::shared_ptr<Inbox> make_inbox(Receiver& receiver);
+  void open_inbox(const std::shared_ptr<Inbox>& inbox);   // blocks: on the own thread, see off_context()
   void close_inbox(const std::shared_ptr<Inbox>& inbox);  // the same; what the server has sent already still comes
-  // Runs `call` on the link's own thread.
-  void off_context(std::function<void()> call);
-  // The same, and waits for it; throws what it throws. What is quick need not be left because of a cancel.
-  asio::awaitable<void> await_off_context(std::function<void()> call, bool quick = false);
+  // Runs `call` on the link's own thread, which has the link; false: it has ended. A call may come after whoever
+  // asked for it has gone.
+  bool off_context(std::function<void()> call);
+  // The same, and waits for it; throws what it throws, or `closed`.
+  asio::awaitable<void> await_off_context(std::function<void()> call);
   // Sends a request and waits for the answer. Throws no_answer.
   asio::awaitable<std::shared_ptr<natsMsg>> request(Packet packet, std::chrono::nanoseconds timeout);
 
  private:
   class Replies;
+  class Links;
   friend class Inbox;
 
   void run();
@@ -145,8 +157,11 @@ class Link : public std::enable_shared_from_this<Link> {
   void flush();
   natsStatus transmit(const Packet& packet);
   void told_closed();
+  void told_detached();
   struct Callbacks;
-  void wake_locked(const std::weak_ptr<Signal>& signal);
+  void add_waiter_locked(const SignalPtr& signal);
+  void wake_waiters_locked() noexcept;
+  [[noreturn]] void throw_closed() const;
 
   const std::unique_ptr<const Settings> settings_;
   std::thread thread_;
@@ -158,18 +173,20 @@ class Link : public std::enable_shared_from_this<Link> {
   // Never held when the client is called, which calls us with its own lock held.
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::optional<Strand> strand_;        // empty when we have been abandoned
+  std::optional<Strand> strand_;        // empty when the context is out of reach: we are closed or have been abandoned
   std::shared_ptr<SocketWatch> watch_;  // null: no connection now
   std::deque<std::function<void()>> calls_;
   std::deque<Packet> waiting_;  // to be sent when we are up again
+  std::size_t waiting_bytes_ = 0;
   std::vector<std::weak_ptr<Inbox>> inboxes_;
   std::uint64_t inboxes_made_ = 0;
   std::uint64_t attachments_ = 0;
   std::size_t subscriptions_ = 0;  // of which the client may still call
-  enum class State { opening, up, down, closing, closed } state_ = State::opening;
+  enum class State { opening, up, down, closed } state_ = State::opening;
   bool close_requested_ = false;
-  std::vector<std::weak_ptr<Signal>> closers_;
+  std::vector<std::weak_ptr<Signal>> waiters_;  // of close() and await_off_context()
   bool told_closed_ = false;  // by the client
+  bool attached_ = false;     // the client has not let go of its events
 };
 
 // NatsOptions, kept.

@@ -89,20 +89,21 @@ struct Link::Callbacks {
     }
   }
   static natsStatus read(void* data, bool add) {
-    if (!add) link(data).detached();
+    if (!add) quietly([&] { link(data).detached(); });
     return NATS_OK;
   }
   static natsStatus write(void* data, bool add) {
     auto& self = link(data);
     const std::lock_guard lock(self.mutex_);
-    if (self.watch_) self.watch_->want_to_write(add);
+    if (self.watch_) quietly([&] { self.watch_->want_to_write(add); });
     return NATS_OK;
   }
   static natsStatus detach(void* data) {
-    link(data).detached();
+    quietly([&] { link(data).detached(); });
 #ifdef COROEXEC_NATS_HAS_DETACHED_EVENT
     natsConnection_ProcessDetachedEvent(link(data).connection_);
 #endif
+    link(data).told_detached();
     return NATS_OK;
   }
   static void closed(natsConnection*, void* data) { link(data).told_closed(); }
@@ -157,13 +158,16 @@ void Link::open() {
   check(natsInbox_Create(&inbox), "inbox");
   inbox_prefix_ = inbox;
   natsInbox_Destroy(inbox);
-  replies_->open(open_inbox(*replies_));
+  const auto replies = make_inbox(*replies_);
+  open_inbox(replies);
+  replies_->open(replies);
 }
 
 void Link::attached(natsConnection* connection, natsSock socket) {
   const std::lock_guard lock(mutex_);
   if (!strand_) throw_error(errc::closed, "abandoned");
   if (watch_) watch_->stop();
+  attached_ = true;
   connection_ = connection;
   watch_ = std::make_shared<SocketWatch>(shared_from_this(), *strand_, connection, socket);
   watch_->start();
@@ -171,18 +175,26 @@ void Link::attached(natsConnection* connection, natsSock socket) {
   asio::post(*strand_, [self = shared_from_this()] { self->flush(); });
 }
 
+// The watch goes under the lock, with which abandon() takes the context away.
 void Link::detached() {
-  std::shared_ptr<SocketWatch> watch;
   const std::lock_guard lock(mutex_);
   if (state_ == State::up) state_ = State::down;
   if (!watch_) return;
-  watch_->stop();
-  watch.swap(watch_);
+  const auto watch = std::move(watch_);
+  watch->stop();
 }
 
+// We have closed it; or the client has by itself: it does so if a server refuses the credentials that had been good
+// before, twice. Then we are closed, too.
 void Link::told_closed() {
   const std::lock_guard lock(mutex_);
-  told_closed_ = true;
+  told_closed_ = close_requested_ = true;
+  changed_.notify_all();
+}
+
+void Link::told_detached() {
+  const std::lock_guard lock(mutex_);
+  attached_ = false;
   changed_.notify_all();
 }
 
@@ -200,6 +212,7 @@ void Link::flush() {
         break;
       }
       packets.swap(waiting_);
+      waiting_bytes_ = 0;
     }
     for (const auto& packet : packets) transmit(packet);
   }
@@ -211,7 +224,9 @@ void Link::send(Packet packet) {
   {
     const std::lock_guard lock(mutex_);
     if (state_ != State::up) {
-      if (state_ != State::closed) waiting_.push_back(std::move(packet));
+      if (state_ == State::closed) return;
+      waiting_bytes_ += packet.data.size();
+      waiting_.push_back(std::move(packet));
       return;
     }
   }
@@ -235,7 +250,10 @@ natsStatus Link::transmit(const Packet& packet) {
 }
 
 std::size_t Link::buffered() const {
-  if (!up()) return 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ != State::up) return waiting_bytes_;
+  }
   const int bytes = natsConnection_Buffered(connection_);
   return bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
 }

@@ -15,9 +15,11 @@ bool is_duplicate(const ApiAnswer& answer) {
 }
 
 void check_payload(const Link& link, const Packet& packet) {
-  if (packet.data.size() > static_cast<std::size_t>(link.max_payload()))
-    throw_error(errc::refused, "a message of " + std::to_string(packet.data.size()) + " bytes for " + packet.subject +
-                                   " is larger than the server's limit of " + std::to_string(link.max_payload()));
+  const std::size_t size = size_of(packet);
+  if (size > static_cast<std::size_t>(link.max_payload()))
+    throw_error(errc::refused, "a message of " + std::to_string(packet.data.size()) + " bytes for " + packet.subject + ", with " +
+                                   std::to_string(size - packet.data.size()) +
+                                   " of headers, is larger than the server's limit of " + std::to_string(link.max_payload()));
 }
 
 void throw_refused(const Link& link, const Packet& packet, const ApiError& error) {
@@ -55,30 +57,31 @@ Publisher::~Publisher() {
   if (inbox_) inbox_->detach();
 }
 
-void Publisher::end() {
+void Publisher::end() noexcept {
   if (!inbox_) return;
   inbox_->detach();
-  link_->off_context([link = link_.get(), inbox = inbox_] { link->close_inbox(inbox); });
+  quietly([this] { link_->off_context([link = link_.get(), inbox = inbox_] { link->close_inbox(inbox); }); });
 }
 
 asio::awaitable<void> Publisher::add(std::shared_ptr<Publisher> self, Outgoing message) {
   auto& link = *self->link_;
   if (!self->inbox_) {
-    const std::function<void()> listen = [&] { self->inbox_ = link.open_inbox(*self); };
-    co_await link.await_off_context(listen, true);
+    self->inbox_ = link.make_inbox(*self);
+    const std::function<void()> listen = [owner = &link, inbox = self->inbox_] { owner->open_inbox(inbox); };
+    co_await link.await_off_context(listen);
     self->arm_timer();
   }
   Packet packet;
   packet.subject = std::move(message.subject);
   packet.data = std::move(message.data);
+  const auto number = ++self->last_;
+  packet.reply = self->inbox_->subject(number);
+  packet.headers.emplace_back("Nats-Msg-Id", message.id.empty() ? packet.reply : std::move(message.id));
+  if (!self->stream_.empty()) packet.headers.emplace_back("Nats-Expected-Stream", self->stream_);
   check_payload(link, packet);
   co_await self->wait_until(&Publisher::has_room);
   {
     const std::lock_guard lock(self->mutex_);
-    const auto number = ++self->last_;
-    packet.reply = self->inbox_->subject(number);
-    packet.headers.emplace_back("Nats-Msg-Id", message.id.empty() ? packet.reply : std::move(message.id));
-    if (!self->stream_.empty()) packet.headers.emplace_back("Nats-Expected-Stream", self->stream_);
     const auto now = Clock::now();
     self->pending_.emplace(number, Pending{packet, now, now});
   }
@@ -157,6 +160,7 @@ void Publisher::tick() {
   {
     const std::lock_guard lock(mutex_);
     const auto now = Clock::now();
+    const bool up = link_->up();  // else it would be sent once more for each time
     for (auto& [number, pending] : pending_) {
       if (pending.nobody_took_it && now - pending.first > patience_without_taker)
         fail_locked(error_of([&] { throw_nobody_takes(*link_, pending.packet); }));
@@ -164,6 +168,7 @@ void Publisher::tick() {
         fail_locked(make_error(errc::no_answer, "no stream at " + link_->settings().shown + " has confirmed a message for " +
                                                     pending.packet.subject));
       if (error_) break;
+      if (!up) continue;
       // min(): the connection is new.
       if (!pending.nobody_took_it && pending.sent != Clock::time_point::min() && now - pending.sent < options_.resend) continue;
       again.push_back(pending.packet);

@@ -25,7 +25,7 @@ class Publisher final : public Receiver, public std::enable_shared_from_this<Pub
 
   static asio::awaitable<void> add(std::shared_ptr<Publisher> self, Outgoing message);
   static asio::awaitable<PublishStats> finish(std::shared_ptr<Publisher> self);
-  void end();  // no more answers are wanted
+  void end() noexcept;  // no more answers are wanted
 
  private:
   using Clock = std::chrono::steady_clock;

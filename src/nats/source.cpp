@@ -48,8 +48,8 @@ asio::awaitable<JetStreamSource> open(std::shared_ptr<Link> link, SourceState::C
   check_work_queue(co_await find_stream(link, config.stream));
   config.lease = co_await find_consumer(link, config);
   const auto state = std::make_shared<SourceState>(link, std::move(config));
-  const std::function<void()> listen = [&] { state->listen(); };
-  co_await link->await_off_context(listen, true);
+  const std::function<void()> listen = state->listening();
+  co_await link->await_off_context(listen);
   state->start();
   co_return Access::make<JetStreamSource>(state);
 }
@@ -72,12 +72,12 @@ asio::awaitable<JetStreamSource> open_source(const Connection& connection, Sourc
 JetStreamSource::JetStreamSource(std::shared_ptr<detail::SourceState> state) : state_(std::move(state)) {}
 JetStreamSource& JetStreamSource::operator=(JetStreamSource&& other) noexcept {
   if (this == &other) return *this;
-  if (state_) state_->stop();
+  if (state_) quietly([this] { state_->stop(); });
   state_ = std::move(other.state_);
   return *this;
 }
 JetStreamSource::~JetStreamSource() {
-  if (state_) state_->stop();
+  if (state_) quietly([this] { state_->stop(); });
 }
 
 asio::awaitable<std::optional<Message>> JetStreamSource::next() { return SourceState::read(state_, false); }

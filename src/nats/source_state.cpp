@@ -35,15 +35,22 @@ SourceState::SourceState(std::shared_ptr<Link> link, Config config)
       pulls_(config_.pull_expires) {}
 
 SourceState::~SourceState() {
-  if (inbox_) inbox_->detach();
-  if (!renewals_inbox_) return;
+  inbox_->detach();
   renewals_inbox_->detach();
-  link_->off_context([link = link_.get(), inbox = renewals_inbox_] { link->close_inbox(inbox); });
+  quietly([this] {
+    const auto messages = state_ == State::stopped ? nullptr : inbox_;
+    link_->off_context([link = link_.get(), messages, renewals = renewals_inbox_] {
+      if (messages) link->close_inbox(messages);
+      link->close_inbox(renewals);
+    });
+  });
 }
 
-void SourceState::listen() {
-  inbox_ = link_->open_inbox(*this);
-  renewals_inbox_ = link_->open_inbox(renewals_);
+std::function<void()> SourceState::listening() const {
+  return [link = link_.get(), messages = inbox_, renewals = renewals_inbox_] {
+    link->open_inbox(messages);
+    link->open_inbox(renewals);
+  };
 }
 
 asio::awaitable<std::optional<Message>> SourceState::read(std::shared_ptr<SourceState> self, bool keep) {

@@ -24,8 +24,8 @@ class SourceState final : public Receiver, public std::enable_shared_from_this<S
   SourceState(std::shared_ptr<Link> link, Config config);
   ~SourceState();
 
-  // Opens the inboxes: not on the context's threads. Then start().
-  void listen();
+  // Opens the inboxes: for the link's own thread. Then start().
+  std::function<void()> listening() const;
   void start() { arm_timer(); }
   // The next message; its lease is renewed until settle(), if it is to be kept.
   static asio::awaitable<std::optional<Message>> read(std::shared_ptr<SourceState> self, bool keep);
@@ -59,13 +59,13 @@ class SourceState final : public Receiver, public std::enable_shared_from_this<S
   const std::shared_ptr<Link> link_;
   const Config config_;
   const Strand strand_;
-  std::shared_ptr<Inbox> inbox_;          // for messages, until stop()
-  std::shared_ptr<Inbox> renewals_inbox_;  // for the server's word that a lease has been renewed
   struct Renewals final : Receiver {
     explicit Renewals(SourceState& source) : state(source) {}
     void received(std::uint64_t id, MessagePtr message) override;
     SourceState& state;
   } renewals_{*this};
+  const std::shared_ptr<Inbox> inbox_ = link_->make_inbox(*this);              // for messages, until stop()
+  const std::shared_ptr<Inbox> renewals_inbox_ = link_->make_inbox(renewals_);  // the server's word of renewed leases
   asio::steady_timer timer_;  // on the strand
 
   // Apart from all else, so that the client's thread and the context's seldom meet.

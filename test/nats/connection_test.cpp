@@ -129,6 +129,88 @@ CORO_TEST(NatsConnection, a_cancelled_wait_for_it_does_not_wait) {
   EXPECT_LT(std::chrono::steady_clock::now() - began, 3s);
 }
 
+// The client gives up when a server refuses, twice, what it had accepted: whoever waits is told.
+CORO_TEST(NatsConnection, ends_when_the_server_no_longer_takes_its_user) {
+  REQUIRE_NATS_SERVER();
+  NatsServer server("authorization { user: me, password: old }\n");
+  const std::string url = server.url("me:old");
+  auto connection = co_await nats::connect({.servers = url, .reconnect_wait = 10ms});
+  co_await fill(connection, "jobs", 0);
+  auto source = co_await nats::open_source(connection, {.stream = "jobs", .durable = "workers"});
+  server.stop();
+  server.write_configuration("authorization { user: me, password: new }\n");
+  server.start();
+  const auto next = co_await as_outcome(source.next());
+  REQUIRE(!next);
+  boost::system::error_code code;
+  EXPECT_EQ(message_of(next.error(), &code), "the connection to " + server.url() + " has been closed");
+  EXPECT_EQ(code, nats::errc::closed);
+  const auto info = co_await as_outcome(nats::stream_info(connection, "jobs"));
+  REQUIRE(!info);
+  message_of(info.error(), &code);
+  EXPECT_EQ(code, nats::errc::closed);
+  co_await connection.close();
+}
+
+CORO_TEST(NatsConnection, tells_who_waits_when_it_is_dropped) {
+  REQUIRE_NATS_SERVER();
+  NatsServer server;
+  const std::string url = server.url();
+  auto connection = std::make_unique<nats::Connection>(co_await nats::connect({.servers = url}));
+  co_await fill(*connection, "jobs", 0);
+  auto source = co_await nats::open_source(*connection, {.stream = "jobs", .durable = "workers"});
+  const auto read = [&]() -> awaitable<void> {
+    const auto next = co_await as_outcome(source.next());
+    boost::system::error_code code;
+    if (!next) message_of(next.error(), &code);
+    EXPECT_EQ(code, nats::errc::closed);
+  };
+  const auto drop = [&]() -> awaitable<void> {
+    co_await sleep_for(20ms);  // it waits; if not, it finds the connection closed
+    connection.reset();
+  };
+  co_await gather(read(), drop());
+}
+
+// What the link's own thread still does then refers to nothing of it: for the address sanitizer.
+CORO_TEST(NatsPublish, may_be_cancelled_while_the_server_is_away) {
+  REQUIRE_NATS_SERVER();
+  NatsServer server;
+  const std::string url = server.url();
+  auto connection = co_await nats::connect({.servers = url});
+  co_await fill(connection, "jobs", 0);
+  server.pause();
+  for (int i = 0; i < 5; ++i) {
+    std::vector<nats::Outgoing> messages{{"jobs", "x"}};
+    Timeout limit(i * 1ms);
+    const auto outcome = co_await as_outcome(with_timeout(limit, nats::publish(connection, std::move(messages))));
+    EXPECT_FALSE(outcome);
+  }
+  server.resume();
+  co_await connection.close();
+}
+
+// It takes its connections with it, whatever is under way: for the sanitizers.
+TEST(NatsContext, may_be_destroyed_at_any_time) {
+  if (!have_nats_server()) GTEST_SKIP() << "nats-server is not installed (tools/install-deps.sh)";
+  NatsServer server;
+  const std::string url = server.url();
+  for (int i = 0; i < 10; ++i) {
+    asio::io_context context;
+    const auto work = [&]() -> awaitable<void> {
+      auto connection = co_await nats::connect({.servers = url});
+      co_await fill(connection, "jobs", 100);
+      auto source = co_await nats::open_source(connection, {.stream = "jobs", .durable = "workers", .prefetch = 10});
+      for (;;) {
+        const auto message = co_await source.next();
+        message->nak();
+      }
+    };
+    asio::co_spawn(context, work(), asio::detached);
+    context.run_for(std::chrono::milliseconds(5 * i));
+  }
+}
+
 CORO_TEST(NatsStream, is_made_once_and_looked_at) {
   REQUIRE_NATS_SERVER();
   NatsServer server;
@@ -206,8 +288,11 @@ CORO_TEST(NatsPublish, says_why_a_message_is_refused) {
     const auto outcome = co_await as_outcome(nats::publish(connection, std::move(messages), options));
     co_return outcome ? "not refused" : message_of(outcome.error());
   };
-  nats::Outgoing large{"jobs", std::string(2000, 'x')}, astray{"jobs", "x"}, nowhere{"nowhere", "x"};
-  EXPECT_EQ(co_await refused(large, {}), "a message of 2000 bytes for jobs is larger than the server's limit of 1000");
+  nats::Outgoing large{"jobs", std::string(2000, 'x'), "id"}, just{"jobs", std::string(980, 'x'), "id"}, astray{"jobs", "x"}, nowhere{"nowhere", "x"};
+  EXPECT_EQ(co_await refused(large, {}),
+            "a message of 2000 bytes for jobs, with 29 of headers, is larger than the server's limit of 1000");
+  EXPECT_EQ(co_await refused(just, {}),
+            "a message of 980 bytes for jobs, with 29 of headers, is larger than the server's limit of 1000");
   EXPECT_EQ(co_await refused(astray, {.stream = "others"}), "JetStream at " + url + " refuses a message for jobs: expected stream does not match");
   EXPECT_EQ(co_await refused(nowhere, {}), "no stream at " + url + " takes nowhere");
   co_await connection.close();

@@ -28,13 +28,13 @@ class NatsServer {
   void start();                      // again, with what it had stored
   void pause();                      // connections stay, nothing is answered
   void resume();
+  void write_configuration(const std::string& more);  // for its next start
   const fetch::test::TempDir& directory() const { return directory_; }
 
  private:
   friend class NatsCluster;
   struct Later {};
   explicit NatsServer(Later) {}
-  void write_configuration(const std::string& more);
 
   fetch::test::TempDir directory_;
   fetch::test::HeldPort port_, cluster_port_;
