@@ -40,7 +40,7 @@ struct NatsOptions {
 };
 
 // A connection. A lost one is made again, to any server of the cluster, until it is closed; what is to be sent
-// meanwhile waits.
+// meanwhile waits. If servers refuse the user that they had taken, the client closes it, and all that waits gets `closed`.
 //
 // The context of whoever called connect() reads and writes; its threads never block on the network. The client's own
 // threads connect, connect again and hand over what has arrived. While it is open it is work for the context.
@@ -50,7 +50,7 @@ class COROEXEC_NATS_DECL Connection {
  public:
   Connection(Connection&&) noexcept = default;
   Connection& operator=(Connection&& other) noexcept;
-  ~Connection();  // closes without waiting, and what has not been sent is lost
+  ~Connection();  // closes without waiting: what has not been sent is lost, what waits gets `closed`
 
   // Sends what is left, for two seconds at most, closes, and waits until nothing of the client runs any more.
   // Further calls do nothing. A cancel does not keep it from closing.
