@@ -4,6 +4,7 @@
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/json/serialize.hpp>
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -24,6 +25,11 @@ using EngineRef = coroexec::detail::Ref<Engine>;
 std::string one_line(std::string text) {
   std::ranges::replace_if(text, [](unsigned char c) { return c < ' '; }, ' ');
   return text;
+}
+
+// Not in the coroutine: GCC 12 has no initializer lists there.
+std::string streams_that_take(const std::string& subject) {
+  return boost::json::serialize(boost::json::object{{"subject", subject}});
 }
 
 class Process;
@@ -72,6 +78,7 @@ class Process : public std::enable_shared_from_this<Process> {
  private:
   friend class Flight;
 
+  asio::awaitable<void> check_dead_letter();
   asio::awaitable<void> start_jobs();
   static asio::awaitable<void> job(Flight flight);
   static asio::awaitable<void> handle(Flight& flight);
@@ -91,7 +98,6 @@ class Process : public std::enable_shared_from_this<Process> {
   Handler handler_;
   const ProcessOptions options_;
   const std::string dead_letter_;
-  bool dead_letters_are_kept_ = false;  // by a stream, which confirms them
   const std::size_t bound_;
 
   std::mutex mutex_;
@@ -157,11 +163,20 @@ asio::awaitable<SourceStats> Process::run(std::shared_ptr<Process> self) {
   co_return self->source_->stats();
 }
 
+// A dead letter that no stream keeps would be nowhere, as its message leaves the queue.
+asio::awaitable<void> Process::check_dead_letter() {
+  if (dead_letter_.empty()) co_return;
+  const auto answer = co_await ask(source_->link(), "STREAM.NAMES", streams_that_take(dead_letter_));
+  const std::string& where = source_->link()->settings().shown;
+  if (answer.failed())
+    throw_error(errc::no_stream, "cannot ask whether a stream at " + where + " takes the dead letters' subject " +
+                                     dead_letter_ + ": " + answer.error.text);
+  if (number_at(answer.object, "total") == 0)
+    throw_error(errc::no_stream, "no stream at " + where + " takes the dead letters' subject " + dead_letter_);
+}
+
 asio::awaitable<void> Process::start_jobs() {
-  if (!dead_letter_.empty()) {
-    const auto answer = co_await ask(source_->link(), "STREAM.NAMES", "{\"subject\":\"" + dead_letter_ + "\"}");
-    dead_letters_are_kept_ = number_at(answer.object, "total") > 0;
-  }
+  co_await check_dead_letter();
   for (;;) {
     std::size_t free = 0;
     {
@@ -272,18 +287,14 @@ asio::awaitable<bool> Process::bury(const Flight& flight, std::string error) {
                       {"Coroexec-Sequence", sequence},
                       {"Coroexec-Subject", std::string(message.subject())},
                       {"Coroexec-Deliveries", std::to_string(message.deliveries())}};
-    if (!dead_letters_are_kept_) {
-      source_->link()->send(std::move(packet));
-    } else {
-      try {
-        const auto answer = co_await source_->link()->request(std::move(packet), source_->link()->settings().request_timeout);
-        const auto* const data = natsMsg_GetData(answer.get());
-        if (!status_of(*answer).empty() ||
-            parse_answer({data, static_cast<std::size_t>(natsMsg_GetDataLength(answer.get()))}).failed())
-          co_return false;
-      } catch (const boost::system::system_error&) {
+    try {
+      const auto answer = co_await source_->link()->request(std::move(packet), source_->link()->settings().request_timeout);
+      const auto* const data = natsMsg_GetData(answer.get());
+      if (!status_of(*answer).empty() ||
+          parse_answer({data, static_cast<std::size_t>(natsMsg_GetDataLength(answer.get()))}).failed())
         co_return false;
-      }
+    } catch (const boost::system::system_error&) {
+      co_return false;
     }
   }
   message.term();

@@ -120,6 +120,23 @@ CORO_TEST(NatsProcess, a_poison_message_ends_in_the_dead_letters_and_stops_nothi
   co_await queue.connection->close();
 }
 
+CORO_TEST(NatsProcess, does_not_begin_where_no_stream_takes_the_dead_letters) {
+  REQUIRE_NATS_SERVER();
+  Queue queue;
+  co_await queue.open(1);
+  auto source = co_await nats::open_source(*queue.connection, {.stream = "jobs", .until_empty = true});
+  const auto handler = [](nats::Message) -> awaitable<void> { co_return; };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    co_await nats::process(executor, source, handler, {.max_deliveries = 1, .dead_letter = "dead"});
+  };
+  const auto outcome = co_await as_outcome(with_executor({.max_workers = 4}, body));
+  REQUIRE(!outcome);
+  EXPECT_EQ(detail::message_of(outcome.error()),
+            "no stream at " + queue.server.url() + " takes the dead letters' subject dead");
+  EXPECT_EQ(co_await queue.left(), 1u);
+  co_await queue.connection->close();
+}
+
 CORO_TEST(NatsProcess, keeps_a_message_for_as_long_as_its_job_runs) {
   REQUIRE_NATS_SERVER();
   Queue queue;

@@ -19,7 +19,7 @@ namespace coroexec::nats {
 // What becomes of messages.
 struct ProcessOptions {
   std::size_t max_deliveries = 5;            // a message that fails so often is given up; unlimited: never
-  std::string_view dead_letter = {};         // the subject for those given up; empty: they are dropped
+  std::string_view dead_letter = {};         // the subject for those given up, which a stream has to take; empty: they are dropped
   std::chrono::nanoseconds retry_delay = std::chrono::seconds(1);      // before a failed one is given out again; doubles
   std::chrono::nanoseconds max_retry_delay = std::chrono::minutes(1);  // and is never longer
   bool confirm = false;                      // wait until the stream has confirmed each acknowledgement
@@ -45,7 +45,7 @@ COROEXEC_NATS_DECL asio::awaitable<SourceStats> process(CoroutineExecutor& execu
 //
 // A cancel of the caller, or of the executor's scope: no more is pulled, what has not been started is handed back at
 // once, handlers may go on for `grace` and are then cancelled and handed back; operation_aborted is thrown when all that is
-// done. It throws what next() of the source does, after the same.
+// done. It throws what next() of the source does, after the same; and no_stream at once if no stream takes `dead_letter`.
 // executor and source must live that long. The handler is kept and called from the executor's jobs, several at once if it
 // has several threads.
 template <class F>
