@@ -215,8 +215,10 @@ asio::awaitable<void> Process::handle(Flight& flight) {
   auto& self = flight.process();
   std::exception_ptr error;
   try {
-    if (flight.message().deliveries() > self.options_.max_deliveries)
-      throw std::runtime_error("has been delivered before, " + std::to_string(self.options_.max_deliveries) +
+    // Hand-backs and lost leases are deliveries, too: only what has come far too often is not tried once more.
+    const std::uint64_t before = flight.message().deliveries() - 1, bound = self.options_.max_deliveries;
+    if (before >= bound && before - bound >= bound)
+      throw std::runtime_error("has been delivered before, " + std::to_string(before) +
                                " times, and nobody has said what became of it");
     co_await self.handler_(flight.message());
   } catch (...) {

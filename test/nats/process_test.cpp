@@ -137,6 +137,57 @@ CORO_TEST(NatsProcess, does_not_begin_where_no_stream_takes_the_dead_letters) {
   co_await queue.connection->close();
 }
 
+// Handed back so often before.
+awaitable<void> hand_back(nats::Connection& connection, int times) {
+  auto source = co_await nats::open_source(connection, {.stream = "jobs", .prefetch = 0});
+  for (int i = 0; i < times; ++i) {
+    const auto message = co_await source.next();
+    REQUIRE(message);
+    message->nak();
+  }
+}
+
+CORO_TEST(NatsProcess, gives_a_message_that_was_handed_back_often_its_chance) {
+  REQUIRE_NATS_SERVER();
+  Queue queue;
+  co_await queue.open(1);
+  co_await hand_back(*queue.connection, 3);
+  auto source = co_await nats::open_source(*queue.connection, {.stream = "jobs", .until_empty = true});
+  std::uint64_t deliveries = 0;
+  const auto handler = [&](nats::Message message) -> awaitable<void> {
+    deliveries = message.deliveries();
+    co_return;
+  };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    const auto stats = co_await nats::process(executor, source, handler, {.max_deliveries = 2});
+    EXPECT_EQ(stats.acknowledged, 1u);
+    EXPECT_EQ(stats.dead_lettered, 0u);
+  };
+  co_await with_executor({.max_workers = 1}, body);
+  EXPECT_EQ(deliveries, 4u);
+  co_await queue.connection->close();
+}
+
+CORO_TEST(NatsProcess, gives_up_a_message_that_ends_all_who_work_on_it) {
+  REQUIRE_NATS_SERVER();
+  Queue queue;
+  co_await queue.open(1);
+  co_await hand_back(*queue.connection, 4);
+  auto source = co_await nats::open_source(*queue.connection, {.stream = "jobs", .until_empty = true});
+  int runs = 0;
+  const auto handler = [&](nats::Message) -> awaitable<void> {
+    ++runs;
+    co_return;
+  };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    const auto stats = co_await nats::process(executor, source, handler, {.max_deliveries = 2});
+    EXPECT_EQ(stats.dead_lettered, 1u);
+  };
+  co_await with_executor({.max_workers = 1}, body);
+  EXPECT_EQ(runs, 0);
+  co_await queue.connection->close();
+}
+
 CORO_TEST(NatsProcess, keeps_a_message_for_as_long_as_its_job_runs) {
   REQUIRE_NATS_SERVER();
   Queue queue;
