@@ -190,8 +190,9 @@ asio::awaitable<void> Process::start_jobs() {
     }
     auto message = co_await SourceState::read(source_, true);
     if (!message) co_return;
-    const std::string name = source_->config().stream + ' ' + std::to_string(message->sequence());
-    executor_.submit_nowait(TaskOptions{.name = name}, &Process::job, Flight(shared_from_this(), std::move(*message)));
+    Flight flight(shared_from_this(), std::move(*message));  // whatever is thrown from here on, it is settled
+    const std::string name = source_->config().stream + ' ' + std::to_string(flight.message().sequence());
+    executor_.submit_nowait(TaskOptions{.name = name}, &Process::job, std::move(flight));
   }
 }
 
