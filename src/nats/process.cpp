@@ -86,7 +86,7 @@ class Process : public std::enable_shared_from_this<Process> {
   asio::awaitable<void> acknowledge(Flight& flight);
   asio::awaitable<bool> bury(const Flight& flight, std::string error);
   bool begin(const Flight& flight, const EngineRef& engine);
-  void end(const Flight& flight);
+  void end(const Flight& flight) noexcept;
   void stop();
   void cancel_all();
   void lost(std::uint64_t id);
@@ -120,10 +120,11 @@ Flight::Flight(std::shared_ptr<Process> process, Message message)
 
 Flight::~Flight() {
   if (!process_) return;
-  if (!settled_) {
-    message_.nak();
-    settle(&SourceStats::handed_back);
+  try {
+    if (!settled_) message_.nak();
+  } catch (...) {  // no memory: it is given out again when its lease is over
   }
+  if (!settled_) settle(&SourceStats::handed_back);
   process_->end(*this);
 }
 
@@ -317,12 +318,15 @@ bool Process::begin(const Flight& flight, const EngineRef& engine) {
   return true;
 }
 
-void Process::end(const Flight& flight) {
+void Process::end(const Flight& flight) noexcept {
   const std::lock_guard lock(mutex_);
   running_.erase(flight.delivery().id);
   --in_flight_;
-  if (state_ == State::running) source_->want(bound_ - in_flight_);
-  changed_->set();
+  try {
+    changed_->set();
+    if (state_ == State::running) source_->want(bound_ - in_flight_);
+  } catch (...) {  // no memory: it is asked for more at the next end, or by the source's own timer
+  }
 }
 
 bool Process::was_lost(const Flight& flight) {

@@ -120,10 +120,11 @@ void SourceState::wake_locked() {
 
 // Later, so that what happens until then is one request.
 void SourceState::schedule_refill_locked() {
-  if (std::exchange(refilling_, true)) return;
+  if (refilling_) return;
   asio::post(strand_, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->refill();
   });
+  refilling_ = true;  // not where there was no memory for the call
 }
 
 void SourceState::refill() {
