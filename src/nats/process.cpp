@@ -104,27 +104,34 @@ class Process : public std::enable_shared_from_this<Process> {
   const SignalPtr changed_;  // a flight has ended
   asio::steady_timer grace_;
   std::size_t in_flight_ = 0;
-  struct Running {
-    EngineRef engine;
+  struct Work {
+    EngineRef engine = {};  // null: its job has not begun
     bool lost = false;
   };
-  std::map<std::uint64_t, Running> running_;
+  std::map<std::uint64_t, Work> works_;  // one for each flight
   enum class State { running, stopping, cancelling } state_ = State::running;
 };
 
 Flight::Flight(std::shared_ptr<Process> process, Message message)
     : process_(std::move(process)), message_(std::move(message)) {
-  const std::lock_guard lock(process_->mutex_);
-  ++process_->in_flight_;
+  try {
+    const std::lock_guard lock(process_->mutex_);
+    process_->works_.try_emplace(delivery().id);
+    ++process_->in_flight_;
+  } catch (...) {  // no memory: there will be no destructor, and its lease is to end
+    settle(&SourceStats::handed_back);
+    throw;
+  }
 }
 
 Flight::~Flight() {
   if (!process_) return;
+  const bool lost = process_->was_lost(*this);
   try {
-    if (!settled_) message_.nak();
+    if (!settled_ && !lost) message_.nak();
   } catch (...) {  // no memory: it is given out again when its lease is over
   }
-  if (!settled_) settle(&SourceStats::handed_back);
+  if (!settled_) settle(lost ? &SourceStats::lease_lost : &SourceStats::handed_back);
   process_->end(*this);
 }
 
@@ -313,14 +320,15 @@ std::chrono::nanoseconds Process::retry_delay(const Message& message) const {
 
 bool Process::begin(const Flight& flight, const EngineRef& engine) {
   const std::lock_guard lock(mutex_);
-  if (state_ != State::running) return false;
-  running_.emplace(flight.delivery().id, Running{engine});
+  auto& mine = works_.at(flight.delivery().id);
+  if (state_ != State::running || mine.lost) return false;
+  mine.engine = engine;
   return true;
 }
 
 void Process::end(const Flight& flight) noexcept {
   const std::lock_guard lock(mutex_);
-  running_.erase(flight.delivery().id);
+  works_.erase(flight.delivery().id);
   --in_flight_;
   try {
     changed_->set();
@@ -331,19 +339,20 @@ void Process::end(const Flight& flight) noexcept {
 
 bool Process::was_lost(const Flight& flight) {
   const std::lock_guard lock(mutex_);
-  return running_.at(flight.delivery().id).lost;
+  return works_.at(flight.delivery().id).lost;
 }
 
 void Process::lost(std::uint64_t id) {
   EngineRef engine;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = running_.find(id);
-    if (found == running_.end()) return;
+    const auto found = works_.find(id);
+    if (found == works_.end()) return;
     found->second.lost = true;
     engine = found->second.engine;
   }
-  engine->cancel_all(coroexec::detail::CancelReason::handle, coroexec::detail::make_cancelled());
+  // One that has not begun will see it then.
+  if (engine) engine->cancel_all(coroexec::detail::CancelReason::handle, coroexec::detail::make_cancelled());
 }
 
 void Process::stop() {
@@ -362,7 +371,8 @@ void Process::cancel_all() {
   {
     const std::lock_guard lock(mutex_);
     state_ = State::cancelling;
-    for (const auto& [id, running] : running_) engines.push_back(running.engine);
+    for (const auto& [id, work] : works_)
+      if (work.engine) engines.push_back(work.engine);
   }
   for (const auto& engine : engines)
     engine->cancel_all(coroexec::detail::CancelReason::handle, coroexec::detail::make_cancelled());

@@ -238,6 +238,39 @@ CORO_TEST(NatsProcess, cancels_a_job_whose_lease_is_lost) {
   co_await queue.connection->close();
 }
 
+CORO_TEST(NatsProcess, starts_no_job_whose_lease_was_lost_while_it_queued) {
+  REQUIRE_NATS_SERVER();
+  Queue queue;
+  co_await queue.open(2);
+  auto source = co_await nats::open_source(*queue.connection, {.stream = "jobs", .lease = 400ms, .until_empty = true});
+  int first = 0, again = 0;
+  const auto handler = [&](nats::Message message) -> awaitable<void> {
+    if (message.redelivered()) {
+      ++again;
+      co_return;
+    }
+    if (++first > 1) co_return;
+    queue.server.pause();
+    const auto outcome = co_await as_outcome(sleep_for(1h));
+    EXPECT_FALSE(outcome);
+  };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    const auto stats = co_await nats::process(executor, source, handler);
+    EXPECT_EQ(stats.lease_lost, 2u);
+    EXPECT_EQ(stats.acknowledged, 2u);
+  };
+  const auto resume = [&]() -> awaitable<void> {
+    co_await until([&] { return first == 1; });
+    co_await sleep_for(600ms);
+    queue.server.resume();
+  };
+  // The second may start after a second.
+  co_await gather(with_executor({.max_workers = 2, .max_per_second = 1}, body), resume());
+  EXPECT_EQ(first, 1);
+  EXPECT_EQ(again, 2);
+  co_await queue.connection->close();
+}
+
 CORO_TEST(NatsProcess, goes_on_after_the_server_was_away) {
   REQUIRE_NATS_SERVER();
   Queue queue;
