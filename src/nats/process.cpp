@@ -20,6 +20,8 @@ namespace {
 using Executor = asio::any_io_executor;
 using Engine = coroexec::detail::BasicEngine<Executor>;
 using EngineRef = coroexec::detail::Ref<Engine>;
+using JobRef = coroexec::detail::Ref<coroexec::detail::TaskBase>;
+using coroexec::detail::CancelReason;
 
 // A header's value is one line.
 std::string one_line(std::string text) {
@@ -87,6 +89,8 @@ class Process : public std::enable_shared_from_this<Process> {
   asio::awaitable<bool> bury(const Flight& flight, std::string error);
   bool begin(const Flight& flight, const EngineRef& engine);
   void end(const Flight& flight) noexcept;
+  void keep(std::uint64_t id, JobRef job);
+  void hand_back();
   void stop();
   void cancel_all();
   void lost(std::uint64_t id);
@@ -106,10 +110,12 @@ class Process : public std::enable_shared_from_this<Process> {
   std::size_t in_flight_ = 0;
   struct Work {
     EngineRef engine = {};  // null: its job has not begun
+    JobRef waits = {};      // that job, from when it is in the executor
     bool lost = false;
   };
   std::map<std::uint64_t, Work> works_;  // one for each flight
-  enum class State { running, stopping, cancelling } state_ = State::running;
+  // Ending: the source has been stopped, and what runs is waited for; stopping: for as long as the grace.
+  enum class State { running, ending, stopping, cancelling } state_ = State::running;
 };
 
 Flight::Flight(std::shared_ptr<Process> process, Message message)
@@ -140,10 +146,21 @@ void Flight::settle(std::uint64_t SourceStats::*count) {
   process_->source_->settle(delivery().id, count);
 }
 
+// The source may outlive the context, of which a signal must not be used then.
+struct TellsNoMore {
+  SourceState& source;
+  ~TellsNoMore() {
+    source.on_lost(nullptr);
+    source.on_stop(nullptr);
+  }
+};
+
 asio::awaitable<SourceStats> Process::run(std::shared_ptr<Process> self) {
   self->source_->on_lost([weak = std::weak_ptr(self)](std::uint64_t id) {
     if (const auto process = weak.lock()) process->lost(id);
   });
+  self->source_->on_stop(self->changed_);
+  const TellsNoMore told{*self->source_};
   std::exception_ptr failure;
   try {
     co_await self->start_jobs();
@@ -159,6 +176,7 @@ asio::awaitable<SourceStats> Process::run(std::shared_ptr<Process> self) {
       failure = coroexec::detail::make_cancelled();
       self->stop();
     }
+    if (self->source_->stopped()) self->hand_back();
     {
       const std::lock_guard lock(self->mutex_);
       if (self->in_flight_ == 0) break;
@@ -166,7 +184,6 @@ asio::awaitable<SourceStats> Process::run(std::shared_ptr<Process> self) {
     co_await Signal::wait_unless_cancelled(self->changed_);
   }
   co_await asio::this_coro::throw_if_cancelled(throws);
-  self->source_->on_lost(nullptr);
   if (failure) std::rethrow_exception(failure);
   co_return self->source_->stats();
 }
@@ -192,7 +209,7 @@ asio::awaitable<void> Process::start_jobs() {
       free = bound_ - in_flight_;
     }
     source_->want(free);
-    if (free == 0) {
+    if (free == 0 && !source_->stopped()) {
       co_await Signal::wait(changed_);
       continue;
     }
@@ -200,7 +217,9 @@ asio::awaitable<void> Process::start_jobs() {
     if (!message) co_return;
     Flight flight(shared_from_this(), std::move(*message));  // whatever is thrown from here on, it is settled
     const std::string name = source_->config().stream + ' ' + std::to_string(flight.message().sequence());
-    executor_.submit_nowait(TaskOptions{.name = name}, &Process::job, std::move(flight));
+    const auto id = flight.delivery().id;
+    const auto task = executor_.submit_nowait(TaskOptions{.name = name}, &Process::job, std::move(flight));
+    keep(id, coroexec::detail::TaskAccess::job(task));
   }
 }
 
@@ -323,6 +342,7 @@ bool Process::begin(const Flight& flight, const EngineRef& engine) {
   auto& mine = works_.at(flight.delivery().id);
   if (state_ != State::running || mine.lost) return false;
   mine.engine = engine;
+  mine.waits = {};
   return true;
 }
 
@@ -352,12 +372,33 @@ void Process::lost(std::uint64_t id) {
     engine = found->second.engine;
   }
   // One that has not begun will see it then.
-  if (engine) engine->cancel_all(coroexec::detail::CancelReason::handle, coroexec::detail::make_cancelled());
+  if (engine) engine->cancel_all(CancelReason::handle, coroexec::detail::make_cancelled());
+}
+
+// The job may have begun, or be over, by now.
+void Process::keep(std::uint64_t id, JobRef job) {
+  const std::lock_guard lock(mutex_);
+  const auto found = works_.find(id);
+  if (found != works_.end() && !found->second.engine) found->second.waits = std::move(job);
+}
+
+// What waits in the executor, for its rate, say, goes with its arguments, of which one is the flight. Not as a cancel by
+// its handle, which by the executor's policy would be one of all others.
+void Process::hand_back() {
+  std::vector<JobRef> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ == State::running) state_ = State::ending;
+    for (auto& [id, work] : works_)
+      if (work.waits) waiting.push_back(std::exchange(work.waits, {}));
+  }
+  for (const auto& job : waiting) job->engine().cancel(*job, CancelReason::scope);
 }
 
 void Process::stop() {
   source_->stop();
   const std::lock_guard lock(mutex_);
+  if (state_ >= State::stopping) return;
   state_ = State::stopping;
   grace_.expires_after(options_.grace);
   grace_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
@@ -375,7 +416,7 @@ void Process::cancel_all() {
       if (work.engine) engines.push_back(work.engine);
   }
   for (const auto& engine : engines)
-    engine->cancel_all(coroexec::detail::CancelReason::handle, coroexec::detail::make_cancelled());
+    engine->cancel_all(CancelReason::handle, coroexec::detail::make_cancelled());
 }
 
 }  // namespace

@@ -101,6 +101,16 @@ void SourceState::on_lost(std::function<void(std::uint64_t)> lost) {
   if (!lost_) slots_.reset();
 }
 
+void SourceState::on_stop(SignalPtr signal) {
+  const std::lock_guard lock(mutex_);
+  told_of_stop_ = std::move(signal);
+}
+
+bool SourceState::stopped() const {
+  const std::lock_guard lock(mutex_);
+  return state_ == State::stopped;
+}
+
 void SourceState::settle(std::uint64_t id, std::uint64_t SourceStats::*count) {
   const std::lock_guard lock(mutex_);
   leases_.remove(id);
@@ -306,6 +316,7 @@ void SourceState::stop() {
     stats_.held = held_.size();
     stats_.handed_back += back.size();
     wake_locked();
+    if (told_of_stop_) told_of_stop_->set_from_outside();
   }
   inbox_->hand_back();
   {

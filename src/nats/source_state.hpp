@@ -31,10 +31,13 @@ class SourceState final : public Receiver, public std::enable_shared_from_this<S
   static asio::awaitable<std::optional<Message>> read(std::shared_ptr<SourceState> self, bool keep);
   void stop();
 
-  // For process(): how many messages could be worked on now; what has become of one; whom to tell of a lost lease.
+  // For process(): how many messages could be worked on now; what has become of one; whom to tell of a lost lease,
+  // and of a stop.
   void want(std::size_t slots);
   void settle(std::uint64_t id, std::uint64_t SourceStats::*count);
   void on_lost(std::function<void(std::uint64_t)> lost);
+  void on_stop(SignalPtr signal);
+  bool stopped() const;
 
   const Config& config() const { return config_; }
   const std::shared_ptr<Link>& link() const { return link_; }
@@ -87,6 +90,7 @@ class SourceState final : public Receiver, public std::enable_shared_from_this<S
   std::uint64_t last_ = 0;
   std::optional<std::size_t> slots_;  // set by process()
   std::function<void(std::uint64_t)> lost_;
+  SignalPtr told_of_stop_;
   std::exception_ptr error_;
   bool waiting_ = false;   // a reader
   bool waking_ = false;     // it is being told

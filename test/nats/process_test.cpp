@@ -345,6 +345,36 @@ CORO_TEST(NatsProcess, that_is_cancelled_hands_back_and_lets_run_what_runs) {
   co_await queue.connection->close();
 }
 
+CORO_TEST(NatsProcess, of_a_stopped_source_hands_back_what_waits_in_the_executor) {
+  REQUIRE_NATS_SERVER();
+  Queue queue;
+  co_await queue.open(10);
+  auto source = co_await nats::open_source(*queue.connection, {.stream = "jobs", .prefetch = 0});
+  Event release(home);
+  int started = 0;
+  CoroutineExecutor* jobs = nullptr;
+  const auto handler = [&](nats::Message) -> awaitable<void> {
+    ++started;
+    co_await release.wait();
+  };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    jobs = &executor;
+    const auto stats = co_await nats::process(executor, source, handler);
+    EXPECT_EQ(stats.acknowledged, 1u);
+    EXPECT_EQ(stats.handed_back, 2u);
+  };
+  const auto stop = [&]() -> awaitable<void> {
+    co_await until([&] { return started == 1 && jobs->stats().queued == 2; });
+    source.stop();
+    co_await until([&] { return source.stats().handed_back == 2; });
+    EXPECT_EQ(started, 1);
+    release.set();
+  };
+  co_await gather(with_executor({.max_workers = 3, .max_per_second = 0.001}, body), stop());
+  EXPECT_EQ(started, 1);
+  co_await queue.connection->close();
+}
+
 CORO_TEST(NatsProcess, hands_back_what_is_not_done_within_the_grace) {
   REQUIRE_NATS_SERVER();
   Queue queue;
