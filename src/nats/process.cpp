@@ -59,11 +59,12 @@ class Process : public std::enable_shared_from_this<Process> {
  public:
   Process(CoroutineExecutor& executor, std::shared_ptr<SourceState> source, Handler handler, const ProcessOptions& options)
       : executor_(executor),
+        engine_(coroexec::detail::FaceAccess::engine(executor)),
         source_(std::move(source)),
         handler_(std::move(handler)),
         options_(options),
         dead_letter_(options.dead_letter),
-        bound_(coroexec::detail::FaceAccess::engine(executor)->max_active()),
+        bound_(engine_->max_active()),
         changed_(std::make_shared<Signal>(source_->link()->executor())),
         grace_(source_->link()->executor()) {
     const auto require = [](bool condition, const char* text) {
@@ -80,6 +81,7 @@ class Process : public std::enable_shared_from_this<Process> {
  private:
   friend class Flight;
 
+  static asio::awaitable<void> watch(std::weak_ptr<Process> process, SignalPtr over);
   asio::awaitable<void> check_dead_letter();
   asio::awaitable<void> start_jobs();
   static asio::awaitable<void> job(Flight flight);
@@ -95,9 +97,12 @@ class Process : public std::enable_shared_from_this<Process> {
   void cancel_all();
   void lost(std::uint64_t id);
   bool was_lost(const Flight& flight);
+  bool executor_cancelled();
+  void check_executor() const;
   std::chrono::nanoseconds retry_delay(const Message& message) const;
 
   CoroutineExecutor& executor_;
+  const EngineRef engine_;  // the executor's
   const std::shared_ptr<SourceState> source_;
   Handler handler_;
   const ProcessOptions options_;
@@ -114,6 +119,7 @@ class Process : public std::enable_shared_from_this<Process> {
     bool lost = false;
   };
   std::map<std::uint64_t, Work> works_;  // one for each flight
+  bool executor_cancelled_ = false;
   // Ending: the source has been stopped, and what runs is waited for; stopping: for as long as the grace.
   enum class State { running, ending, stopping, cancelling } state_ = State::running;
 };
@@ -155,14 +161,43 @@ struct TellsNoMore {
   }
 };
 
+// However process() ends.
+struct TellsOver {
+  SignalPtr over;
+  ~TellsOver() {
+    try {
+      over->set();
+    } catch (...) {  // no memory: the executor's end ends it, too
+    }
+  }
+};
+
+// Beside the executor's jobs and outside of its bound: a cancel of the executor reaches neither process(), which may have
+// been called elsewhere, nor the handlers, which are shielded from it for the time of their grace.
+asio::awaitable<void> Process::watch(std::weak_ptr<Process> process, SignalPtr over) {
+  const bool told = co_await Signal::wait_unless_cancelled(over);
+  const auto self = process.lock();
+  if (told || !self) co_return;
+  {
+    const std::lock_guard lock(self->mutex_);
+    self->executor_cancelled_ = true;
+  }
+  self->stop();
+}
+
 asio::awaitable<SourceStats> Process::run(std::shared_ptr<Process> self) {
   self->source_->on_lost([weak = std::weak_ptr(self)](std::uint64_t id) {
     if (const auto process = weak.lock()) process->lost(id);
   });
   self->source_->on_stop(self->changed_);
   const TellsNoMore told{*self->source_};
+  const TellsOver over{std::make_shared<Signal>(self->source_->link()->executor())};
   std::exception_ptr failure;
   try {
+    const auto watcher = coroexec::detail::make_job<Executor>(*self->engine_, TaskOptions{.name = "process()"},
+                                                              &Process::watch, std::weak_ptr(self), over.over);
+    self->engine_->run_beside(*watcher);
+    self->check_executor();  // before there was somebody to tell
     co_await self->start_jobs();
   } catch (...) {
     failure = std::current_exception();
@@ -172,7 +207,7 @@ asio::awaitable<SourceStats> Process::run(std::shared_ptr<Process> self) {
   co_await asio::this_coro::throw_if_cancelled(false);
   for (;;) {
     const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
-    if (!failure && cancelled != asio::cancellation_type::none) {
+    if (!failure && (cancelled != asio::cancellation_type::none || self->executor_cancelled())) {
       failure = coroexec::detail::make_cancelled();
       self->stop();
     }
@@ -360,6 +395,17 @@ void Process::end(const Flight& flight) noexcept {
 bool Process::was_lost(const Flight& flight) {
   const std::lock_guard lock(mutex_);
   return works_.at(flight.delivery().id).lost;
+}
+
+void Process::check_executor() const {
+  if (engine_->open()) return;
+  if (coroexec::detail::caller_is_cancelled()) coroexec::detail::throw_cancelled();
+  coroexec::detail::throw_error(coroexec::errc::closed, engine_->label() + " takes no more jobs");
+}
+
+bool Process::executor_cancelled() {
+  const std::lock_guard lock(mutex_);
+  return executor_cancelled_;
 }
 
 void Process::lost(std::uint64_t id) {

@@ -405,6 +405,45 @@ CORO_TEST(NatsProcess, hands_back_what_is_not_done_within_the_grace) {
   co_await queue.connection->close();
 }
 
+CORO_TEST(NatsProcess, ends_with_an_executor_that_is_cancelled_elsewhere) {
+  REQUIRE_NATS_SERVER();
+  Queue queue;
+  co_await queue.open(2);
+  for (int round = 0; round < 2; ++round) {
+    const bool at_work = round == 0;
+    auto source = co_await nats::open_source(*queue.connection, {.stream = "jobs", .prefetch = 0});
+    Event release(home);
+    int started = 0, ended = 0;
+    const auto handler = [&](nats::Message) -> awaitable<void> {
+      ++started;
+      if (at_work) co_await release.wait();
+      ++ended;
+    };
+    CoroutineExecutor executor(home, {.max_workers = 2});
+    const auto work = [&]() -> awaitable<void> { co_await nats::process(executor, source, handler, {.grace = 20s}); };
+    CoroutineExecutor outer(home, {.on_error = ErrorPolicy::suppress});
+    auto task = outer.submit_nowait(work);
+    if (at_work) co_await until([&] { return started == 2; });
+    else co_await sleep_for(20ms);  // it waits for messages
+    executor.cancel();
+    if (at_work) {
+      co_await sleep_for(20ms);
+      EXPECT_FALSE(task.done());
+      EXPECT_EQ(ended, 0);
+      release.set();
+    }
+    co_await task.wait();
+    EXPECT_TRUE(detail::is_cancelled(task.exception()));
+    EXPECT_EQ(ended, at_work ? 2 : 0);
+    EXPECT_EQ(source.stats().acknowledged, at_work ? 2u : 0u);
+    EXPECT_EQ(source.stats().held, 0u);
+    const auto joined = co_await as_outcome(executor.join());
+    EXPECT_FALSE(joined);
+    co_await outer.shutdown();
+  }
+  co_await queue.connection->close();
+}
+
 CORO_TEST(NatsProcess, two_workers_take_as_much_as_their_bounds_are) {
   REQUIRE_NATS_SERVER();
   Queue queue;

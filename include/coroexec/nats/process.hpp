@@ -47,7 +47,7 @@ COROEXEC_NATS_DECL asio::awaitable<SourceStats> process(CoroutineExecutor& execu
 //
 // A message may come twice, after a crash or a lost lease: handlers have to be such that this does no harm.
 //
-// A cancel of the caller, or of the executor's scope: no more is pulled, what has not been started is handed back at
+// A cancel of the caller, or of the executor, wherever process() was called: no more is pulled, what has not been started is handed back at
 // once, handlers may go on for `grace` and are then cancelled and handed back; operation_aborted is thrown when all that is
 // done. It throws what next() of the source does, after the same; and no_stream at once if no stream takes `dead_letter`.
 // executor and source must live that long. The handler is kept and called from the executor's jobs, several at once if it
