@@ -34,6 +34,8 @@ std::string streams_that_take(const std::string& subject) {
   return boost::json::serialize(boost::json::object{{"subject", subject}});
 }
 
+constexpr std::size_t longest_error = 1000;  // in a header
+
 class Process;
 
 // A message that a job has, or will have: whichever way it goes, the message is settled and the slot free again.
@@ -343,6 +345,7 @@ asio::awaitable<bool> Process::bury(const Flight& flight, std::string error) {
   if (!dead_letter_.empty()) {
     const auto& stream = source_->config().stream;
     const std::string sequence = std::to_string(message.sequence());
+    error.resize(std::min(error.size(), longest_error));
     Packet packet;
     packet.subject = dead_letter_;
     packet.data = message.data();
@@ -352,6 +355,12 @@ asio::awaitable<bool> Process::bury(const Flight& flight, std::string error) {
                       {"Coroexec-Sequence", sequence},
                       {"Coroexec-Subject", std::string(message.subject())},
                       {"Coroexec-Deliveries", std::to_string(message.deliveries())}};
+    // It would be refused each time, and the message never leave the queue.
+    if (size_of(packet) > static_cast<std::size_t>(source_->link()->max_payload())) {
+      packet.headers.emplace_back("Coroexec-Truncated",
+                                  "data of " + std::to_string(packet.data.size()) + " bytes was too large");
+      packet.data.clear();
+    }
     try {
       const auto answer = co_await source_->link()->request(std::move(packet), source_->link()->settings().request_timeout);
       const auto* const data = natsMsg_GetData(answer.get());

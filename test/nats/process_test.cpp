@@ -9,6 +9,7 @@ using namespace std::chrono_literals;
 
 // A server, a connection and a queue "jobs" with so many jobs.
 struct Queue {
+  explicit Queue(const std::string& configuration = "") : server(configuration) {}
   NatsServer server;
   std::optional<nats::Connection> connection;
 
@@ -134,6 +135,36 @@ CORO_TEST(NatsProcess, does_not_begin_where_no_stream_takes_the_dead_letters) {
   EXPECT_EQ(detail::message_of(outcome.error()),
             "no stream at " + queue.server.url() + " takes the dead letters' subject dead");
   EXPECT_EQ(co_await queue.left(), 1u);
+  co_await queue.connection->close();
+}
+
+CORO_TEST(NatsProcess, buries_a_message_that_is_too_large_for_more_headers_without_its_data) {
+  REQUIRE_NATS_SERVER();
+  Queue queue("max_payload: 4096");
+  co_await queue.open(0);
+  co_await nats::make_work_queue(*queue.connection, {.name = "dead"});
+  nats::Outgoing large;
+  large.subject = "jobs";
+  large.data = std::string(4000, 'x');
+  large.id = "large";
+  co_await nats::publish(*queue.connection, large);
+  auto source = co_await nats::open_source(*queue.connection, {.stream = "jobs", .until_empty = true});
+  const auto handler = [](nats::Message) -> awaitable<void> {
+    throw std::runtime_error(std::string(5000, 'e'));
+    co_return;
+  };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    const auto stats = co_await nats::process(executor, source, handler, {.max_deliveries = 1, .dead_letter = "dead"});
+    EXPECT_EQ(stats.dead_lettered, 1u);
+  };
+  co_await with_timeout(30s, with_executor({.max_workers = 1}, body));
+  auto dead = co_await nats::open_source(*queue.connection, {.stream = "dead"});
+  const auto message = co_await dead.next();
+  REQUIRE(message);
+  EXPECT_EQ(message->data(), "");
+  EXPECT_EQ(message->header("Coroexec-Truncated"), "data of 4000 bytes was too large");
+  EXPECT_EQ(message->header("Coroexec-Error"), std::string(1000, 'e'));
+  message->ack();
   co_await queue.connection->close();
 }
 

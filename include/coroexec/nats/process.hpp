@@ -37,7 +37,8 @@ COROEXEC_NATS_DECL asio::awaitable<SourceStats> process(CoroutineExecutor& execu
 //
 // A message is acknowledged when its handler has succeeded. When it has thrown, the message is given out again after
 // retry_delay, here or elsewhere; when it fails at its max_deliveries-th delivery or later it is published to `dead_letter` with the headers
-// Coroexec-Error, -Stream, -Sequence, -Subject and -Deliveries, and when a stream has confirmed that, ended. An error of a
+// Coroexec-Error, -Stream, -Sequence, -Subject and -Deliveries, and when a stream has confirmed that, ended. With these it may
+// be larger than the server takes: then it goes without its data, and with a header Coroexec-Truncated. An error of a
 // handler is nobody else's: neither scope nor process() see it. While a handler runs its lease is renewed. Where that
 // cannot be done in time, somebody else will get the message: the handler is cancelled, and its end does not count.
 //
