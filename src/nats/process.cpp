@@ -238,6 +238,7 @@ asio::awaitable<void> Process::check_dead_letter() {
 }
 
 asio::awaitable<void> Process::start_jobs() {
+  check_batch(source_->config(), bound_);
   co_await check_dead_letter();
   for (;;) {
     std::size_t free = 0;

@@ -27,8 +27,23 @@ std::string wanted_consumer(const SourceState::Config& config) {
                                         {"max_ack_pending", -1}}}});
 }
 
-// The consumer as it is, made if need be; gives its lease.
-asio::awaitable<std::chrono::nanoseconds> find_consumer(std::shared_ptr<Link> link, const SourceState::Config& config) {
+// What others may have set: limits under which messages would be lost, or requests be refused for ever. 0, and what is
+// less, is none.
+void check_limits(const std::string& what, const json::object& found, SourceState::Config& config) {
+  if (const auto most = number_at(found, "max_deliver"); most > 0)
+    throw_error(errc::wrong_consumer, what + " has a max_deliver of " + std::to_string(most) +
+                                          ", after which the server gives a message to nobody any more, and must have none");
+  if (const auto most = number_at(found, "max_expires"); most > 0 && config.pull_expires.count() > most) {
+    const auto milliseconds = [](std::int64_t nanoseconds) { return std::to_string(nanoseconds / 1'000'000) + " ms"; };
+    throw_error(errc::wrong_consumer, what + " has a max_expires of " + milliseconds(most) + ", and pull_expires is " +
+                                          milliseconds(config.pull_expires.count()));
+  }
+  config.max_batch = static_cast<std::size_t>(std::max<std::int64_t>(0, number_at(found, "max_batch")));
+  check_batch(config, 1);
+}
+
+// The consumer as it is, made if need be; gives its lease, and what it allows in a request.
+asio::awaitable<std::chrono::nanoseconds> find_consumer(std::shared_ptr<Link> link, SourceState::Config& config) {
   const std::string place = config.stream + '.' + config.durable;
   auto answer = co_await ask(link, "CONSUMER.INFO." + place, "");
   if (answer.failed() && answer.error.code == consumer_not_found)
@@ -41,6 +56,7 @@ asio::awaitable<std::chrono::nanoseconds> find_consumer(std::shared_ptr<Link> li
   if (text_at(found, "ack_policy") != "explicit")
     throw_error(errc::wrong_consumer, what + " has the acknowledgement policy " + text_at(found, "ack_policy") +
                                           ", and has to have explicit");
+  check_limits(what, found, config);
   co_return std::chrono::nanoseconds(number_at(found, "ack_wait"));
 }
 

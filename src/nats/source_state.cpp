@@ -25,6 +25,14 @@ constexpr std::chrono::milliseconds pause_when_nobody_answers(250);
 
 }  // namespace
 
+void check_batch(const SourceState::Config& config, std::size_t slots) {
+  if (config.max_batch == 0) return;
+  if (config.prefetch < config.max_batch && slots <= config.max_batch - config.prefetch) return;
+  throw_error(errc::wrong_consumer, "consumer " + config.durable + " of stream " + config.stream + " has a max_batch of " +
+                                        std::to_string(config.max_batch) + ", and up to " +
+                                        std::to_string(slots + config.prefetch) + " messages are to be asked for at once");
+}
+
 SourceState::SourceState(std::shared_ptr<Link> link, Config config)
     : link_(std::move(link)),
       config_(std::move(config)),

@@ -20,6 +20,7 @@ class SourceState final : public Receiver, public std::enable_shared_from_this<S
     std::size_t prefetch;
     std::chrono::nanoseconds lease, pull_expires;
     bool until_empty;
+    std::size_t max_batch = 0;  // messages that the consumer gives for one request; 0: any number
   };
   SourceState(std::shared_ptr<Link> link, Config config);
   ~SourceState();
@@ -98,5 +99,8 @@ class SourceState final : public Receiver, public std::enable_shared_from_this<S
   bool looking_ = false;   // at the consumer
   enum class State { reading, finished, stopped } state_ = State::reading;
 };
+
+// Throws wrong_consumer if so many messages, and those to prefetch, cannot be asked for at once.
+void check_batch(const SourceState::Config& config, std::size_t slots);
 
 }  // namespace coroexec::nats::detail

@@ -169,6 +169,44 @@ CORO_TEST(NatsSource, what_cannot_be_opened_is_named) {
   co_await server.connection->close();
 }
 
+CORO_TEST(NatsSource, a_consumer_with_limits_that_do_no_good_is_refused) {
+  REQUIRE_NATS_SERVER();
+  Server server;
+  co_await server.open();
+  const std::string url = server.server.url();
+  // A work queue has one consumer at a time.
+  const auto with_limit = [&](std::string limit, std::size_t bound) -> awaitable<std::string> {
+    co_await tell_server(home, url, "$JS.API.STREAM.DELETE.jobs", "");
+    co_await nats::make_work_queue(*server.connection, {.name = "jobs"});
+    const std::string config =
+        R"({"stream_name":"jobs","config":{"durable_name":"workers","ack_policy":"explicit",)" + limit + "}}";
+    co_await tell_server(home, url, "$JS.API.CONSUMER.DURABLE.CREATE.jobs.workers", config);
+    const auto work = [&]() -> awaitable<void> {
+      auto source = co_await nats::open_source(*server.connection,
+                                               {.stream = "jobs", .prefetch = 4, .pull_expires = 1s, .until_empty = true});
+      const auto handler = [](nats::Message) -> awaitable<void> { co_return; };
+      const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+        co_await nats::process(executor, source, handler);
+      };
+      co_await with_executor({.max_workers = bound}, body);
+    };
+    const auto outcome = co_await as_outcome(work());
+    if (outcome) co_return "not refused";
+    co_return detail::message_of(outcome.error());
+  };
+  EXPECT_EQ(co_await with_limit(R"("max_deliver":3)", 1),
+            "consumer workers of stream jobs has a max_deliver of 3, after which the server gives a message to nobody any "
+            "more, and must have none");
+  EXPECT_EQ(co_await with_limit(R"("max_batch":4)", 1),
+            "consumer workers of stream jobs has a max_batch of 4, and up to 5 messages are to be asked for at once");
+  EXPECT_EQ(co_await with_limit(R"("max_batch":10)", 7),
+            "consumer workers of stream jobs has a max_batch of 10, and up to 11 messages are to be asked for at once");
+  EXPECT_EQ(co_await with_limit(R"("max_expires":500000000)", 1),
+            "consumer workers of stream jobs has a max_expires of 500 ms, and pull_expires is 1000 ms");
+  EXPECT_EQ(co_await with_limit(R"("max_deliver":-1,"max_batch":11,"max_expires":1000000000)", 7), "not refused");
+  co_await server.connection->close();
+}
+
 CORO_TEST(NatsSource, tells_prometheus) {
   REQUIRE_NATS_SERVER();
   Server server;

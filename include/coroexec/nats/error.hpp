@@ -16,7 +16,7 @@ enum class errc {
   no_jetstream,     // the server keeps no streams                            (errc::operation_not_supported)
   no_stream,        // there is no stream of that name                        (errc::no_such_file_or_directory)
   wrong_stream,     // it is no work queue                                    (errc::invalid_argument)
-  wrong_consumer,   // it is none that can be pulled from                     (errc::invalid_argument)
+  wrong_consumer,   // it cannot be pulled from, or not without losing        (errc::invalid_argument)
   refused,          // JetStream refuses for another reason, which is quoted  (errc::protocol_error)
   no_answer,        // JetStream has not answered in time                     (errc::timed_out)
   closed,           // the connection has been closed                         (errc::not_connected)
