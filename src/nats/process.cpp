@@ -99,6 +99,7 @@ class Process : public std::enable_shared_from_this<Process> {
   void cancel_all();
   void lost(std::uint64_t id);
   bool was_lost(const Flight& flight);
+  bool grace_is_over();
   bool executor_cancelled();
   void check_executor() const;
   std::chrono::nanoseconds retry_delay(const Message& message) const;
@@ -290,18 +291,15 @@ asio::awaitable<void> Process::handle(Flight& flight) {
   } catch (...) {
     error = std::current_exception();
   }
-  // A cancel that has arrived does not keep it from telling.
+  // A cancel, whether it has arrived or is to come, does not keep it from telling.
   co_await asio::this_coro::throw_if_cancelled(false);
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   co_await self.settle(flight, error);
 }
 
 asio::awaitable<void> Process::settle(Flight& flight, std::exception_ptr error) {
   const auto& message = flight.message();
-  bool cancelling = false;
-  {
-    const std::lock_guard lock(mutex_);
-    cancelling = state_ == State::cancelling;
-  }
+  const bool cancelling = grace_is_over();
   if (was_lost(flight)) {
     flight.settle(&SourceStats::lease_lost);
   } else if (!error) {
@@ -325,8 +323,8 @@ asio::awaitable<void> Process::acknowledge(Flight& flight) {
     co_return;
   }
   bool confirmed = false;
-  // Asked again, as long as the message is ours.
-  for (bool ours = true; ours && !confirmed; ours = !was_lost(flight)) {
+  // Asked again, as long as the message is ours and nobody waits for our end.
+  for (bool again = true; again && !confirmed; again = !was_lost(flight) && !grace_is_over()) {
     Packet packet;
     packet.subject = natsMsg_GetReply(flight.delivery().message.get());
     packet.data = "+ACK";
@@ -337,7 +335,9 @@ asio::awaitable<void> Process::acknowledge(Flight& flight) {
       if (error.code() != errc::no_answer) break;
     }
   }
-  flight.settle(confirmed ? &SourceStats::acknowledged : &SourceStats::lease_lost);
+  const bool given_up = !was_lost(flight) && grace_is_over();  // it may come again, and is none that took too long
+  flight.settle(confirmed ? &SourceStats::acknowledged
+                          : given_up ? &SourceStats::handed_back : &SourceStats::lease_lost);
 }
 
 // False: it could not be published, and is to be tried again.
@@ -411,6 +411,11 @@ void Process::check_executor() const {
   if (engine_->open()) return;
   if (coroexec::detail::caller_is_cancelled()) coroexec::detail::throw_cancelled();
   coroexec::detail::throw_error(coroexec::errc::closed, engine_->label() + " takes no more jobs");
+}
+
+bool Process::grace_is_over() {
+  const std::lock_guard lock(mutex_);
+  return state_ == State::cancelling;
 }
 
 bool Process::executor_cancelled() {

@@ -436,6 +436,36 @@ CORO_TEST(NatsProcess, hands_back_what_is_not_done_within_the_grace) {
   co_await queue.connection->close();
 }
 
+CORO_TEST(NatsProcess, that_is_cancelled_while_an_acknowledgement_is_confirmed_waits_for_that) {
+  REQUIRE_NATS_SERVER();
+  Queue queue;
+  co_await queue.open(1);
+  auto source = co_await nats::open_source(*queue.connection, {.stream = "jobs", .prefetch = 0, .lease = 12s});
+  Event paused(home);
+  const auto handler = [&](nats::Message) -> awaitable<void> {
+    queue.server.pause();
+    paused.set();
+    co_return;
+  };
+  const auto body = [&](CoroutineExecutor& executor) -> awaitable<void> {
+    co_await nats::process(executor, source, handler, {.confirm = true, .grace = 1ms});
+  };
+  CoroutineExecutor outer(home, {.on_error = ErrorPolicy::suppress});
+  const auto whole = [&]() -> awaitable<void> { co_await with_executor({.max_workers = 1}, body); };
+  auto task = outer.submit_nowait(whole);
+  co_await paused.wait();
+  task.cancel();
+  co_await sleep_for(100ms);  // the grace is over
+  queue.server.resume();
+  co_await task.wait();
+  EXPECT_TRUE(task.cancelled());
+  EXPECT_EQ(source.stats().acknowledged, 1u);
+  EXPECT_EQ(source.stats().lease_lost, 0u);
+  EXPECT_EQ(co_await queue.left(), 0u);
+  co_await outer.shutdown();
+  co_await queue.connection->close();
+}
+
 CORO_TEST(NatsProcess, ends_with_an_executor_that_is_cancelled_elsewhere) {
   REQUIRE_NATS_SERVER();
   Queue queue;
