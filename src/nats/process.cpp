@@ -175,8 +175,8 @@ struct TellsOver {
   }
 };
 
-// Beside the executor's jobs and outside of its bound: a cancel of the executor reaches neither process(), which may have
-// been called elsewhere, nor the handlers, which are shielded from it for the time of their grace.
+// Beside the executor's jobs and outside of its bound: a cancel of the executor reaches neither process(), which may
+// have been called elsewhere, nor the handlers, which are shielded from it for the time of their grace.
 asio::awaitable<void> Process::watch(std::weak_ptr<Process> process, SignalPtr over) {
   const bool told = co_await Signal::wait_unless_cancelled(over);
   const auto self = process.lock();
@@ -443,8 +443,8 @@ void Process::keep(std::uint64_t id, JobRef job) {
   if (found != works_.end() && !found->second.engine) found->second.waits = std::move(job);
 }
 
-// What waits in the executor, for its rate, say, goes with its arguments, of which one is the flight. Not as a cancel by
-// its handle, which by the executor's policy would be one of all others.
+// What waits in the executor, for its rate, say, goes with its arguments, of which one is the flight. Not as a cancel
+// by its handle, which by the executor's policy would be one of all others.
 void Process::hand_back() {
   std::vector<JobRef> waiting;
   {

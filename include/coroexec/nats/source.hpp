@@ -77,9 +77,9 @@ class COROEXEC_NATS_DECL JetStreamSource {
   std::shared_ptr<detail::SourceState> state_;
 };
 
-// Opens a work queue's shared consumer, and makes it if there is none. One that others have made must have no max_deliver,
-// nor a max_batch or max_expires that is less than what is asked for: that is wrong_consumer. Throws no_stream, wrong_stream, wrong_consumer or
-// no_jetstream, naming them; invalid-argument for options that make no sense; no_answer.
+// Opens a work queue's shared consumer, and makes it if there is none. Throws no_stream, wrong_stream, wrong_consumer or
+// no_jetstream, naming them; invalid-argument for options that make no sense; no_answer. A wrong consumer is one that
+// others have made with a max_deliver, or a max_batch or max_expires that is less than what is to be asked for.
 COROEXEC_AWAITED COROEXEC_NATS_DECL asio::awaitable<JetStreamSource> open_source(const Connection& connection,
                                                                                  SourceOptions options);
 
