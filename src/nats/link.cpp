@@ -54,24 +54,54 @@ class Link::Links final : public asio::execution_context::service {
   std::vector<std::weak_ptr<Link>> links_;
 };
 
+// Threads of links that have been abandoned, which nobody waits for but the end of the process: with that goes what they
+// use. They end by themselves; one that connects does at its timeout.
+class Link::Orphans {
+ public:
+  static Orphans& all() {
+    static Orphans orphans;
+    return orphans;
+  }
+  ~Orphans() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return count_ == 0; });
+  }
+  void add(int change) {
+    const std::lock_guard lock(mutex_);
+    count_ += change;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int count_ = 0;
+};
+
+void Link::wait_for_orphans_at_exit() { Orphans::all(); }
+
 asio::awaitable<std::shared_ptr<Link>> Link::connect(Settings settings) {
   const Executor executor = coroexec::detail::base_executor<Executor>(co_await asio::this_coro::executor);
   const auto link = std::make_shared<Link>(executor, std::move(settings));
   asio::use_service<Links>(asio::query(executor, asio::execution::context)).add(link);
+  link->thread_ = std::thread([owner = link]() mutable {
+    const bool orphan = owner->run();
+    owner.reset();
+    if (orphan) Orphans::all().add(-1);
+  });
   struct UnlessDone {
     Link* link;
     ~UnlessDone() {
       if (link) link->abandon();
     }
   } abandon{link.get()};
-  link->thread_ = std::thread([link] { link->run(); });
   const std::function<void()> open = [link = link.get()] { link->open(); };
   co_await link->await_off_context(open);
   abandon.link = nullptr;
   co_return link;
 }
 
-void Link::run() {
+bool Link::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [this] { return !calls_.empty() || close_requested_; });
@@ -86,6 +116,9 @@ void Link::run() {
   lock.unlock();
   shut();
   nats_ReleaseThreadMemory();
+  lock.lock();
+  thread_ended_ = true;
+  return orphan_;
 }
 
 bool Link::off_context(std::function<void()> call) {
@@ -185,6 +218,7 @@ void Link::abandon() noexcept {
   {
     const std::lock_guard lock(mutex_);
     close_requested_ = true;
+    if (!thread_ended_ && !std::exchange(orphan_, true)) Orphans::all().add(1);
     if (watch_) quietly([this] { watch_->stop(); });
     watch_.reset();
     wake_waiters_locked();

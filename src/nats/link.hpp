@@ -147,9 +147,11 @@ class Link : public std::enable_shared_from_this<Link> {
  private:
   class Replies;
   class Links;
+  class Orphans;
   friend class Inbox;
 
-  void run();
+  bool run();  // true: we have been abandoned
+  static void wait_for_orphans_at_exit();  // before what the client has begun to use goes
   void open();
   void shut();
   void attached(natsConnection* connection, natsSock socket);
@@ -187,6 +189,8 @@ class Link : public std::enable_shared_from_this<Link> {
   std::vector<std::weak_ptr<Signal>> waiters_;  // of close() and await_off_context()
   bool told_closed_ = false;  // by the client
   bool attached_ = false;     // the client has not let go of its events
+  bool thread_ended_ = false;
+  bool orphan_ = false;  // the end of the process is to wait for the thread
 };
 
 // NatsOptions, kept.

@@ -142,6 +142,7 @@ void Link::open() {
                                  &Callbacks::detach),
         "event loop");
 
+  wait_for_orphans_at_exit();
   natsConnection* connection = nullptr;
   const auto status = natsConnection_Connect(&connection, raw);
   if (status != NATS_OK) {

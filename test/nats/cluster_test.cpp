@@ -103,6 +103,19 @@ struct Queues {
     }
     return {};
   }
+  // What each server says, to find out why.
+  void print(NatsCluster& cluster) {
+    for (std::size_t i = 0; i < 3; ++i)
+      for (const std::string subject : {"$JS.API.STREAM.INFO.jobs", "$JS.API.CONSUMER.INFO.jobs.workers"}) {
+        const auto ask = [&]() -> awaitable<std::string> {
+          const auto executor = co_await asio::this_coro::executor;
+          const std::string url = cluster[i].url();
+          const auto outcome = co_await as_outcome(with_timeout(2s, tell_server(executor, url, subject, "")));
+          co_return outcome ? *outcome : "no answer\n";
+        };
+        std::cout << "server " << i << ": " << coroexec::run(ask);
+      }
+  }
   awaitable<std::set<std::string>> results() {
     auto connection = co_await nats::connect({.servers = urls});
     auto source = co_await nats::open_source(connection, {.stream = "results", .prefetch = 200, .until_empty = true});
@@ -148,7 +161,11 @@ TEST(NatsCluster, every_message_has_a_result_while_workers_and_servers_come_and_
   const auto give_up = begun + std::chrono::seconds(60) + std::chrono::milliseconds(messages * 10);
   const auto empty = [&] { return queues.consumer(cluster).acknowledged == messages; };
   for (int turn = 0; turn < 3 || !empty(); ++turn) {
-    ASSERT_LT(Clock::now(), give_up) << "the queue does not get empty";
+    if (Clock::now() > give_up) {
+      for (auto& worker : workers) std::cout << worker->told();
+      queues.print(cluster);
+      FAIL() << "the queue does not get empty";
+    }
     wait(pause / 4);
     kill_one();
     auto& server = cluster[random() % 3];

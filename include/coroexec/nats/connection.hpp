@@ -67,7 +67,8 @@ class COROEXEC_NATS_DECL Connection {
 };
 
 // Connects to the first server that can be reached. Throws unreachable or unauthorized, naming the servers;
-// invalid-argument for what makes no sense; operation_aborted if cancelled, and then it does not wait.
+// invalid-argument for what makes no sense; operation_aborted if cancelled, and then it does not wait; but
+// the end of the process does, for the client to give up connecting.
 COROEXEC_AWAITED COROEXEC_NATS_DECL asio::awaitable<Connection> connect(NatsOptions options = {});
 
 }  // namespace coroexec::nats
