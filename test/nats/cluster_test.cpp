@@ -167,6 +167,8 @@ TEST(NatsCluster, every_message_has_a_result_while_workers_and_servers_come_and_
       FAIL() << "the queue does not get empty";
     }
     wait(pause / 4);
+    // A busy machine's cluster may find no leader between two disturbances, for which it takes some seconds.
+    if (Clock::now() > begun + (give_up - begun) / 2) continue;
     kill_one();
     auto& server = cluster[random() % 3];
     if (turn % 3 == 0) {
