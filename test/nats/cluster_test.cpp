@@ -88,7 +88,8 @@ struct Queues {
     const std::string stream = co_await tell_server(executor, url, "$JS.API.STREAM.INFO.jobs", "");
     const auto last = number_in(stream, "state", "last_seq");
     const bool none_left = last > 0 && number_in(stream, "state", "messages") == 0;
-    co_return Consumer{number_in(told, "delivered", "consumer_seq"), none_left ? last : number_in(told, "ack_floor", "stream_seq")};
+    co_return Consumer{number_in(told, "delivered", "consumer_seq"),
+                       none_left ? last : number_in(told, "ack_floor", "stream_seq")};
   }
   // Nothing while nobody can tell.
   Consumer consumer(NatsCluster& cluster) {
