@@ -35,8 +35,7 @@ asio::awaitable<ApiAnswer> ask(std::shared_ptr<Link> link, std::string call, std
     const auto passed = coroexec::now() - begun;
     const bool nobody = message && !status_of(*message).empty();
     if (message && !nobody) {
-      auto answer = parse_answer(
-          {natsMsg_GetData(message.get()), static_cast<std::size_t>(natsMsg_GetDataLength(message.get()))});
+      auto answer = parse_answer(data_of(*message));
       if (!passes(answer.error) || passed > timeout) co_return answer;
     }
     if (nobody && passed > std::min<nanoseconds>(seconds(3), timeout))

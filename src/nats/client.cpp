@@ -73,6 +73,10 @@ std::string last_error(natsStatus status) {
   return place == text.npos ? text : text.substr(place + 3);
 }
 
+std::string_view data_of(natsMsg& message) {
+  return {natsMsg_GetData(&message), static_cast<std::size_t>(natsMsg_GetDataLength(&message))};
+}
+
 std::string status_of(natsMsg& message) {
   if (natsMsg_GetDataLength(&message) != 0) return {};
   return header_of(message, "Status");

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "coroexec/nats/error.hpp"
 
@@ -34,6 +35,8 @@ std::exception_ptr make_error(errc code, const std::string& text);
 
 // What this thread's last failed call was about.
 std::string last_error(natsStatus status);
+
+std::string_view data_of(natsMsg& message);
 
 // The status of one that is no message but tells something: "503", "408"; empty for a message.
 std::string status_of(natsMsg& message);

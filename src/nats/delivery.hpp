@@ -13,9 +13,7 @@ struct Delivery {
   AckSubject parsed;  // refers to the message
   std::uint64_t id = 0;  // among those of its source
 
-  std::string_view data() const {
-    return {natsMsg_GetData(message.get()), static_cast<std::size_t>(natsMsg_GetDataLength(message.get()))};
-  }
+  std::string_view data() const { return data_of(*message); }
   void tell(std::string what, std::string reply = {}) const {
     Packet packet;
     packet.subject = natsMsg_GetReply(message.get());

@@ -26,7 +26,6 @@ Flight::Flight(std::shared_ptr<Process> process, Message message)
   try {
     const std::lock_guard lock(process_->mutex_);
     process_->works_.try_emplace(delivery().id);
-    ++process_->in_flight_;
   } catch (...) {  // no memory: there will be no destructor, and its lease is to end
     settle(&SourceStats::handed_back);
     throw;
@@ -36,10 +35,8 @@ Flight::Flight(std::shared_ptr<Process> process, Message message)
 Flight::~Flight() {
   if (!process_) return;
   const bool lost = process_->was_lost(*this);
-  try {
-    if (!settled_ && !lost) message_.nak();
-  } catch (...) {  // no memory: it is given out again when its lease is over
-  }
+  // Without memory it is given out again when its lease is over.
+  if (!settled_ && !lost) quietly([this] { message_.nak(); });
   if (!settled_) settle(lost ? &SourceStats::lease_lost : &SourceStats::handed_back);
   process_->end(*this);
 }
@@ -151,10 +148,7 @@ asio::awaitable<bool> Process::bury(const Flight& flight, std::string error) {
     }
     try {
       const auto answer = co_await source_->link()->request(std::move(packet), source_->link()->settings().request_timeout);
-      const auto* const data = natsMsg_GetData(answer.get());
-      if (!status_of(*answer).empty() ||
-          parse_answer({data, static_cast<std::size_t>(natsMsg_GetDataLength(answer.get()))}).failed())
-        co_return false;
+      if (!status_of(*answer).empty() || parse_answer(data_of(*answer)).failed()) co_return false;
     } catch (const boost::system::system_error&) {
       co_return false;
     }
@@ -181,12 +175,11 @@ bool Process::begin(const Flight& flight, const EngineRef& engine) {
 void Process::end(const Flight& flight) noexcept {
   const std::lock_guard lock(mutex_);
   works_.erase(flight.delivery().id);
-  --in_flight_;
-  try {
+  // Without memory it is asked for more at the next end, or by the source's own timer.
+  quietly([this] {
     changed_->set();
-    if (state_ == State::running) source_->want(bound_ - in_flight_);
-  } catch (...) {  // no memory: it is asked for more at the next end, or by the source's own timer
-  }
+    if (state_ == State::running) source_->want(bound_ - works_.size());
+  });
 }
 
 bool Process::was_lost(const Flight& flight) {

@@ -52,7 +52,7 @@ void Inbox::on_complete(void* data) {
 
 std::shared_ptr<Inbox> Link::make_inbox(Receiver& receiver) {
   const std::lock_guard lock(mutex_);
-  if (!strand_) throw_closed();
+  if (!strand_) std::rethrow_exception(closed_error());
   const auto inbox = std::make_shared<Inbox>(inbox_prefix_ + '.' + std::to_string(++inboxes_made_), receiver);
   std::erase_if(inboxes_, [](const auto& weak) { return weak.expired(); });
   inboxes_.push_back(inbox);

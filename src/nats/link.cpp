@@ -154,12 +154,12 @@ asio::awaitable<void> Link::await_off_context(std::function<void()> call) {
       waiting->signal->set_from_outside();
     }
   };
-  if (!off_context(wrapped)) throw_closed();
+  if (!off_context(wrapped)) std::rethrow_exception(closed_error());
   for (;;) {
     {
       const std::lock_guard lock(mutex_);
       if (wait->done) break;
-      if (!strand_) throw_closed();
+      if (!strand_) std::rethrow_exception(closed_error());
       add_waiter_locked(wait->signal);
     }
     co_await Signal::wait(wait->signal);
@@ -262,12 +262,12 @@ std::uint64_t Link::reconnects() const {
 
 Link::Executor Link::executor() const {
   const std::lock_guard lock(mutex_);
-  if (!strand_) throw_closed();
+  if (!strand_) std::rethrow_exception(closed_error());
   return strand_->get_inner_executor();
 }
 
-void Link::throw_closed() const {
-  throw_error(errc::closed, "the connection to " + settings_->shown + " has been closed");
+std::exception_ptr Link::closed_error() const {
+  return make_error(errc::closed, "the connection to " + settings_->shown + " has been closed");
 }
 
 }  // namespace coroexec::nats::detail

@@ -126,6 +126,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::uint64_t reconnects() const;
   const Settings& settings() const { return *settings_; }
   Executor executor() const;  // of the context; throws `closed` when that is out of reach
+  std::exception_ptr closed_error() const;
 
   // Sends, or keeps it for when the connection has been made again. Never blocks.
   void send(Packet packet);
@@ -163,7 +164,6 @@ class Link : public std::enable_shared_from_this<Link> {
   struct Callbacks;
   void add_waiter_locked(const SignalPtr& signal);
   void wake_waiters_locked() noexcept;
-  [[noreturn]] void throw_closed() const;
 
   const std::unique_ptr<const Settings> settings_;
   std::thread thread_;

@@ -29,10 +29,7 @@ struct TellsNoMore {
 struct TellsOver {
   SignalPtr over;
   ~TellsOver() {
-    try {
-      over->set();
-    } catch (...) {  // no memory: the executor's end ends it, too
-    }
+    quietly([this] { over->set(); });  // without memory the executor's end ends it, too
   }
 };
 
@@ -80,7 +77,7 @@ asio::awaitable<SourceStats> Process::run(std::shared_ptr<Process> self) {
     if (self->source_->stopped()) self->hand_back();
     {
       const std::lock_guard lock(self->mutex_);
-      if (self->in_flight_ == 0) break;
+      if (self->works_.empty()) break;
     }
     co_await Signal::wait_unless_cancelled(self->changed_);
   }
@@ -108,7 +105,7 @@ asio::awaitable<void> Process::start_jobs() {
     std::size_t free = 0;
     {
       const std::lock_guard lock(mutex_);
-      free = bound_ - in_flight_;
+      free = bound_ - works_.size();
     }
     source_->want(free);
     if (free == 0 && !source_->stopped()) {

@@ -98,7 +98,6 @@ class Process : public std::enable_shared_from_this<Process> {
   std::mutex mutex_;
   const SignalPtr changed_;  // a flight has ended
   asio::steady_timer grace_;
-  std::size_t in_flight_ = 0;
   struct Work {
     EngineRef engine = {};  // null: its job has not begun
     JobRef waits = {};      // that job, from when it is in the executor

@@ -22,8 +22,7 @@ asio::awaitable<PublishStats> publish_packet(std::shared_ptr<Link> link, Packet 
       const auto message = co_await link->request(packet, options.resend);
       nobody = !status_of(*message).empty();
       if (!nobody) {
-        const auto answer = parse_answer(
-            {natsMsg_GetData(message.get()), static_cast<std::size_t>(natsMsg_GetDataLength(message.get()))});
+        const auto answer = parse_answer(data_of(*message));
         if (!answer.failed()) {
           stats.published = 1;
           stats.duplicates = is_duplicate(answer);

@@ -120,7 +120,7 @@ void Publisher::settle_locked(std::uint64_t number, natsMsg& message) {
   auto& pending = found->second;
   pending.nobody_took_it = !status_of(message).empty();
   if (pending.nobody_took_it) return;
-  const auto answer = parse_answer({natsMsg_GetData(&message), static_cast<std::size_t>(natsMsg_GetDataLength(&message))});
+  const auto answer = parse_answer(data_of(message));
   if (answer.failed()) {
     if (!passes(answer.error)) fail_locked(error_of([&] { throw_refused(*link_, pending.packet, answer.error); }));
     return;
@@ -144,7 +144,7 @@ void Publisher::relinked() {
 
 void Publisher::closed() {
   const std::lock_guard lock(mutex_);
-  fail_locked(make_error(errc::closed, "the connection to " + link_->settings().shown + " has been closed"));
+  fail_locked(link_->closed_error());
 }
 
 void Publisher::arm_timer() {

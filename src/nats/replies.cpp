@@ -60,7 +60,7 @@ asio::awaitable<std::shared_ptr<natsMsg>> Link::request(Packet packet, std::chro
     throw_error(errc::no_answer, "no answer from " + settings_->shown + " to " + what + " within " +
                                      std::to_string(std::chrono::ceil<std::chrono::milliseconds>(timeout).count()) + " ms");
   if (failure) std::rethrow_exception(failure);
-  if (!wait->message) throw_error(errc::closed, "the connection to " + settings_->shown + " has been closed");
+  if (!wait->message) std::rethrow_exception(closed_error());
   co_return std::move(wait->message);
 }
 

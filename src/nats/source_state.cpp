@@ -238,7 +238,7 @@ void SourceState::relinked() {
 
 void SourceState::closed() {
   const std::lock_guard lock(mutex_);
-  if (!error_) error_ = make_error(errc::closed, "the connection to " + link_->settings().shown + " has been closed");
+  if (!error_) error_ = link_->closed_error();
   wake_locked();
 }
 

@@ -29,6 +29,12 @@ class FetchQueue : public testing::Test {
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }
+  // Pages that the server holds until it is told to release them.
+  void enqueue_held(const BadServer& pages) {
+    std::string list;
+    for (int i = 0; i < 20; ++i) list += pages.url("/hold/" + std::to_string(i)) + "\n";
+    EXPECT_EQ(enqueue(list).status, 0);
+  }
   std::uint64_t left(const std::string& stream) {
     return coroexec::run([&]() -> awaitable<std::uint64_t> {
       const std::string url = server->url();
@@ -83,9 +89,7 @@ TEST_F(FetchQueue, WhatFailsSoOftenIsADeadLetter) {
 
 TEST_F(FetchQueue, CtrlCHandsBackWhatIsNotDone) {
   BadServer pages;
-  std::string list;
-  for (int i = 0; i < 20; ++i) list += pages.url("/hold/" + std::to_string(i)) + "\n";
-  EXPECT_EQ(enqueue(list).status, 0);
+  enqueue_held(pages);
   Program program(work({"--concurrency", "4", "--grace", "100ms"}));
   pages.wait_for_requests(4);
   program.signal(SIGINT);
@@ -98,9 +102,7 @@ TEST_F(FetchQueue, CtrlCHandsBackWhatIsNotDone) {
 
 TEST_F(FetchQueue, CtrlCLetsFinishWhatRuns) {
   BadServer pages;
-  std::string list;
-  for (int i = 0; i < 20; ++i) list += pages.url("/hold/" + std::to_string(i)) + "\n";
-  EXPECT_EQ(enqueue(list).status, 0);
+  enqueue_held(pages);
   Program program(work({"--concurrency", "4", "--grace", "60"}));
   pages.wait_for_requests(4);
   program.signal(SIGINT);
