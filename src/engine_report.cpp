@@ -77,7 +77,8 @@ void Engine::BlockedJob::end() noexcept {
 }
 
 // The last wait that may fail of those that can never end; null: they can. Looks closer only when there are as
-// many waits as slots. A wait whose target is done, or that has been given room, is as good as over.
+// many waits as slots. A wait whose target is done, or that has been given room, is as good as over; one of a job
+// that is done itself, shielded by it, holds no slot.
 Engine::BlockedJob* Engine::deadlocked_locked() noexcept {
   const std::size_t active = admission_.active();
   if (blocked_count_ < active || active < admission_.max_active() || !service_) return nullptr;
@@ -86,7 +87,7 @@ Engine::BlockedJob* Engine::deadlocked_locked() noexcept {
   std::size_t jobs = 0;
   BlockedJob* last = nullptr;
   for (auto* wait = blocked_.front(); wait; wait = blocked_.next(*wait)) {
-    if (wait->over_()) continue;
+    if (wait->job_->done() || wait->over_()) continue;
     if (wait->awaited_ || !wait->what_.empty()) last = wait;
     if (wait->job_->counted_as_blocked) continue;
     wait->job_->counted_as_blocked = true;

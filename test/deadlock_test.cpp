@@ -7,6 +7,7 @@
 
 #include "coro_test.hpp"
 #include "coroexec/aio_pool.hpp"
+#include "coroexec/concurrent.hpp"
 #include "coroexec/coroutine_executor.hpp"
 #include "coroexec/this_task.hpp"
 #include "coroexec/wait.hpp"
@@ -315,6 +316,43 @@ CORO_TEST_EVERYWHERE(Deadlock, a_cancelled_map_waits_for_a_job_that_waits_for_it
   co_await pool.join();
 }
 
+// CE-28: what a job has shielded and left behind holds no slot, whatever it waits for.
+CORO_TEST_EVERYWHERE(Deadlock, what_an_ended_job_has_shielded_does_not_count) {
+  CoroutineExecutor executor(home, options({.max_workers = 2, .on_error = ErrorPolicy::suppress, .backlog = 0}));
+  Event inside(home), go(home), last(home);
+  std::atomic<int> refused = 0;
+  const auto left_behind = [&]() -> awaitable<void> {
+    inside.set();
+    co_await executor.submit(seven);
+  };
+  const auto leaves = [&]() -> awaitable<void> {
+    auto results = concurrent(std::views::iota(0, 1) | std::views::transform([&](int) {
+                                return [&] { return shield(left_behind()); };
+                              }));
+    co_await results.next();
+  };
+  const auto hands_in = [&](Event& when) -> awaitable<void> {
+    co_await when.wait();
+    if (is_error(co_await error_of(executor.submit(seven)), errc::would_deadlock)) ++refused;
+  };
+  const auto waiting = [&](std::size_t jobs) {
+    return until([&, jobs] { return executor.stats().waiting == jobs || refused > 0; });
+  };
+  executor.submit_nowait(hands_in, std::ref(go));
+  auto left = executor.submit_nowait(leaves);
+  co_await inside.wait();
+  co_await waiting(1);
+  executor.submit_nowait(hands_in, std::ref(last));
+  left.cancel();
+  co_await left.wait();
+  go.set();
+  co_await waiting(2);
+  EXPECT_EQ(refused, 0) << "one of the two slots is held by a job that goes on";
+  last.set();
+  co_await executor.join();
+  EXPECT_EQ(refused, 1);
+}
+
 // CE-28
 CORO_TEST_EVERYWHERE(Deadlock, two_workers_that_wait_for_each_other) {
   Task<> one, two;
@@ -351,6 +389,7 @@ CORO_TEST_EVERYWHERE(Deadlock, waiting_for_a_running_job_is_none) {
   works = executor.submit_nowait(job);
   executor.submit_nowait(waiter);
   co_await waits.wait();
+  std::puts("go");
   go.set();
   co_await executor.join();
   EXPECT_EQ(got, 7);
@@ -384,6 +423,7 @@ CORO_TEST_EVERYWHERE(Deadlock, a_wait_that_was_cancelled_no_longer_counts) {
   executor.submit_nowait(waits);
   co_await until([&] { return begun == 3; });
   blocker.cancel();
+  std::puts("go");
   go.set();
   co_await executor.join();
   co_await outside.join();
