@@ -6,10 +6,13 @@ by hand: medians, spread, ratios, and instructions a job under callgrind, which 
     bench/compare.py [--build build/release] [--rounds 7] [--only submit,queue] [--no-instructions]
 
 A ratio is taken within each round and its median is shown, so that what slows a whole round down cancels out.
+Without rounds (--rounds 0) only instructions are counted, several scenarios at a time, for a busy machine; without
+instructions only times are taken. What was kept of the other stays.
 Results are kept in bench/results.json by compiler and version of Boost; doc/performance.md, the chart and the
 README's table are made of them.
 """
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -23,7 +26,7 @@ import results
 
 # Where a callgrind run is long enough once all slots have been filled many times.
 counted = ("submit", "queue", "streams", "timers", "threads")
-jobs_counted = 20_000
+jobs_counted = 40_000
 
 
 def ask(program, option):
@@ -50,19 +53,12 @@ def instructions(program, scenario):
     return (count(2 * jobs_counted) - count(jobs_counted)) / jobs_counted
 
 
-def compare(row, ours, other):
-    return {"ratio": lambda: ours / other, "difference": lambda: ours - other,
-            "speedup": lambda: other / ours}[row["compare"]]()
-
-
-def evaluate(row, rounds, counts):
-    values = [compare(row, one[row["ours"]], one[row["other"]]) for one in rounds]
+def evaluate(row, rounds):
+    values = [results.compare(row, one[row["ours"]], one[row["other"]]) for one in rounds]
     row["value"] = statistics.median(values)
     row["error"] = (max(values) - min(values)) / 2
     row["ours_ns"] = statistics.median(one[row["ours"]] for one in rounds)
     row["other_ns"] = statistics.median(one[row["other"]] for one in rounds)
-    if row["ours"] in counts and row["other"] in counts:
-        row["instructions"] = compare(row, counts[row["ours"]], counts[row["other"]])
     return row
 
 
@@ -79,7 +75,8 @@ def print_rows(program, measured):
     print(f"\n{program}")
     for row in measured["rows"]:
         mark = "   NOT REACHED" if row["limit"] and not results.reached(row) else ""
-        counts = f"{row['instructions']:10.2f}" if "instructions" in row else " " * 10
+        by_instructions = results.compared_by_instructions(row, measured["scenarios"])
+        counts = f"{by_instructions:10.2f}" if by_instructions is not None else " " * 10
         print(f"  {row['work']:62} {row['ours_ns']:9.1f} {row['other_ns']:9.1f} {row['value']:8.3f} "
               f"±{row['error']:.3f} {counts} {results.must_be(row)}{mark}")
     for figure in measured["figures"]:
@@ -110,26 +107,28 @@ def main():
                 rounds[name].append(time_once(program) | described[name]["constants"])
 
     kept = results.load()
-    kept["machine"] = machine()
     mine = kept["toolchains"].setdefault(toolchain, {"programs": {}})
-    mine["rounds"] = options.rounds
+    if options.rounds:
+        kept["machine"] = machine()
+        mine["rounds"] = options.rounds
     print(f"{toolchain}; columns: work, ours and other in ns a job, compared, compared by instructions, must be")
     for name, program in chosen.items():
-        counts = {}
-        if name in counted and not options.no_instructions:
-            for scenario, clock in described[name]["scenarios"].items():
-                if clock == "processor":  # what waits, or has several threads, cannot be counted so
-                    print(f"callgrind: {name} {scenario}", file=sys.stderr, flush=True)
-                    counts[scenario] = round(instructions(program, scenario))
-        scenarios = {}
-        for scenario in described[name]["scenarios"]:
+        measured = mine["programs"].setdefault(name, {"scenarios": {}, "figures": [], "rows": []})
+        if options.rounds:
+            measured["figures"] = json.loads(ask(program, "--figures"))
+            measured["rows"] = [evaluate(row, rounds[name]) for row in described[name]["rows"]]
+        for scenario in described[name]["scenarios"] if options.rounds else ():
             values = [one[scenario] for one in rounds[name]]
-            scenarios[scenario] = {"ns": round(statistics.median(values), 2), "spread": round(results.spread(values), 3)}
-            if scenario in counts:
-                scenarios[scenario]["instructions"] = counts[scenario]
-        measured = {"scenarios": scenarios, "figures": json.loads(ask(program, "--figures")),
-                    "rows": [evaluate(row, rounds[name], counts) for row in described[name]["rows"]]}
-        mine["programs"][name] = measured
+            measured["scenarios"].setdefault(scenario, {}).update(
+                ns=round(statistics.median(values), 2), spread=round(results.spread(values), 3))
+        if name in counted and not options.no_instructions:
+            # What waits, or has several threads, cannot be counted so.
+            countable = [one for one, clock in described[name]["scenarios"].items() if clock == "processor"]
+            with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as at_once:
+                counts = at_once.map(lambda one: instructions(program, one), countable)
+                for scenario, count in zip(countable, counts):
+                    print(f"callgrind: {name} {scenario} {count:.0f}", file=sys.stderr, flush=True)
+                    measured["scenarios"].setdefault(scenario, {})["instructions"] = round(count)
         results.save(kept)
         print_rows(name, measured)
     results.write_pages(kept)

@@ -50,6 +50,11 @@ def spread(values):
     return (max(values) - min(values)) / 2 / middle if middle else 0
 
 
+def compare(row, ours, other):
+    return {"ratio": lambda: ours / other, "difference": lambda: ours - other,
+            "speedup": lambda: other / ours}[row["compare"]]()
+
+
 def reached(row):
     return row["value"] >= row["limit"] if row.get("compare") == "speedup" else row["value"] <= row["limit"]
 
@@ -65,19 +70,26 @@ def must_be(row):
     return ("≥ " if row.get("compare") == "speedup" else "≤ ") + f"{row['limit']:g}"
 
 
-def row_cell(row):
+def compared_by_instructions(row, scenarios):
+    """None where they were not counted."""
+    counts = [scenarios.get(row[side], {}).get("instructions") for side in ("ours", "other")]
+    return compare(row, *counts) if all(counts) else None
+
+
+def row_cell(row, scenarios):
     """`0.67 ±0.02 (316 : 471 ns, instructions 0.68)`"""
     unit = " ns" if row["compare"] == "difference" else ""
     text = f"{number(row['value'])}{unit}"
     if row["limit"] and not reached(row):
         text = f"**{text}**"
     text += f" ±{row['error']:.2f} ({number(row['ours_ns'])} : {number(row['other_ns'])} ns"
-    if row.get("instructions") is not None:
-        text += f", instructions {number(row['instructions'])}"
+    by_instructions = compared_by_instructions(row, scenarios)
+    if by_instructions is not None:
+        text += f", instructions {number(by_instructions)}"
     return text + ")"
 
 
-def figure_cell(figure):
+def figure_cell(figure, _):
     text = number(figure["value"])
     return f"**{text}**" if figure["limit"] >= 0 and not reached(figure) else text
 
@@ -101,7 +113,8 @@ def program_tables(results, program):
             one = next(item for item in found if item)
             limited = next((item for item in found if item and must_be(item)), one)
             title = f"{what}, {one['unit']}" if kind == "figures" else what
-            rows.append((title, must_be(limited), [cell(item) if item else "" for item in found]))
+            cells = [cell(item, data["scenarios"]) if item else "" for item, data in zip(found, columns.values())]
+            rows.append((title, must_be(limited), cells))
         if rows:
             yield from table(columns, rows)
             yield ""
