@@ -234,6 +234,28 @@ CORO_TEST_EVERYWHERE(ConcurrentError, of_an_asynchronous_source_is_raised_at_onc
   EXPECT_EQ(endless.cleaned_up, 2);
 }
 
+struct BadlyClosed {
+  awaitable<std::optional<std::function<Job()>>> next() {
+    if (given) co_return std::nullopt;
+    given = true;
+    co_return [] { return number(1); };
+  }
+  awaitable<void> aclose() {
+    co_await this_task::yield();
+    throw std::runtime_error("the source does not close");
+  }
+  bool given = false;
+};
+
+// CC-4: and when it is closed.
+CORO_TEST_EVERYWHERE(ConcurrentError, of_closing_the_source_is_one_of_the_source) {
+  auto results = concurrent(BadlyClosed(), at_most(5, one_thread()));
+  const auto error = co_await error_of(std::move(results).collect());
+  const auto wrapped = as<ConcurrentIteratorError>(error);
+  REQUIRE(wrapped);
+  EXPECT_TRUE(says(wrapped->cause(), "the source does not close"));
+}
+
 // CC-8
 CORO_TEST_EVERYWHERE(ConcurrentReader, that_leaves_early_cancels_joins_and_closes_the_source) {
   Endless endless(home);

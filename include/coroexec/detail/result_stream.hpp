@@ -157,7 +157,13 @@ class StreamFeed {
     }
     // Whoever joins the stream finds its source closed.
     co_await asio::this_coro::throw_if_cancelled(false);
-    if constexpr (requires { input->source.aclose(); }) co_await input->source.aclose();
+    if constexpr (requires { input->source.aclose(); }) {
+      try {
+        co_await input->source.aclose();
+      } catch (...) {
+        if (!state->closed()) state->fail(Element::input_error(std::current_exception()));
+      }
+    }
   }
   void start_pump() {
     std::unique_ptr<Input> input(new Input{state_, std::move(*source_), std::move(make_)});
