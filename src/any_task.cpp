@@ -7,10 +7,6 @@ std::exception_ptr AnyTask::exception() const {
   return job_->error();
 }
 
-std::string AnyTask::label() const {
-  const std::string of = " of " + job_->engine().label();
-  if (!job_->is_body) return job_->label() + of;
-  return (job_->error_is_owned ? "the input of a stream" : "the body") + of;
-}
+std::string AnyTask::label() const { return job_->label() + " of " + job_->engine().label(); }
 
 }  // namespace coroexec

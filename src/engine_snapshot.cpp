@@ -9,11 +9,6 @@
 namespace coroexec::detail {
 namespace {
 
-std::string label_in_scope(const TaskBase& job) {
-  if (!job.is_body) return job.label();
-  return job.error_is_owned ? "the input of a stream" : "the body";
-}
-
 const char* text_of(Phase phase) noexcept {
   switch (phase) {
     case Phase::open: return "";
@@ -43,7 +38,7 @@ ScopeSnapshot Engine::snapshot(std::size_t most_jobs) const {
     ScopeSnapshot::Job line{};
     line.job = &job;
     line.worker = worker;
-    line.label = label_in_scope(job);
+    line.label = job.label();
     line.cancelled = job.cancel_requested.load(std::memory_order_relaxed);
     const bool idle = threads() ? worker && worker->queue && worker->queue->is_idle()
                                 : worker != current_worker();
@@ -57,7 +52,7 @@ ScopeSnapshot Engine::snapshot(std::size_t most_jobs) const {
       line.where = record.where;
     }
     scope.jobs.push_back(std::move(line));
-    if (!job.waiters_.empty()) waits(job.waiters_, label_in_scope(job) + " of " + scope.label);
+    if (!job.waiters_.empty()) waits(job.waiters_, job.label() + " of " + scope.label);
   };
   for (auto* worker = busy_.front(); worker; worker = busy_.next(*worker))
     if (worker->job) add(*worker->job, worker);

@@ -69,6 +69,7 @@ std::string_view TaskBase::name() const noexcept {
 }
 
 std::string TaskBase::label() const {
+  if (is_body) return !error_is_owned ? "the body" : name().empty() ? "the input of a stream" : std::string(name());
   const std::string quoted = name().empty() ? "" : " '" + std::string(name()) + "'";
   return engine_->part_of_caller() ? "operation" + quoted : "job " + std::to_string(id_) + quoted;
 }

@@ -64,7 +64,7 @@ class Job:
 
     def label(self):
         if self.value["is_body"]:
-            return "the input of a stream" if self.value["error_is_owned"] else "the body"
+            return (self.name() or "the input of a stream") if self.value["error_is_owned"] else "the body"
         quoted = f" '{self.name()}'" if self.name() else ""
         return f"operation{quoted}" if self.scope.value["part_of_caller_"] else f"job {self.id}{quoted}"
 

@@ -75,7 +75,7 @@ class COROEXEC_DECL TaskBase : public PooledObject {
   std::string_view name() const noexcept;
   std::uint64_t id() const noexcept { return id_; }
   const std::exception_ptr& error() const noexcept { return error_; }
-  std::string label() const;  // for error texts: "job 7 'fetch'"
+  std::string label() const;  // for error texts: "job 7 'fetch'", "the body"
 
   // Throws invalid-state unless done; rethrows the job's error.
   void check_done() const;
