@@ -54,6 +54,7 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::work(Worker& worker) {
         job = co_await static_cast<Job<Ex>&>(*job).run(*this, worker);
         continue;
       } catch (...) {  // no memory for the frame, or cancelled since it has been begun
+        if (!worker.job) throw;  // none to wait for the next job with
         static_cast<Job<Ex>&>(*worker.job).fail(std::current_exception());
       }
       co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
@@ -93,7 +94,12 @@ asio::awaitable<TaskBase*, Ex> BasicEngine<Ex>::run_jobs(Worker& worker, Typed& 
     }
     co_await asio::this_coro::throw_if_cancelled(true);
     co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
-    TaskBase* const next = advance(worker);
+    TaskBase* next = advance(worker);
+    while (!next && !worker_may_go(worker)) {
+      co_await park_here(worker);
+      worker.turn_left = Worker::jobs_per_turn;
+      next = advance(worker);
+    }
     if (!next || next->kind() != Typed::type_mark()) co_return next;
     job = static_cast<Typed*>(next);
   }
