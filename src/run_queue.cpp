@@ -152,6 +152,19 @@ struct RunQueue::Turn {
   }
 };
 
+// Of ten thousand coroutines none is in a cache when its turn comes: the processor is told of the second next, of which
+// the queue's entry is there already. A hundredth of a hop; where all fits the second level of the cache it gives nothing.
+inline void fetch_ahead([[maybe_unused]] const QueueNode* node) noexcept {
+#if defined(__GNUC__)
+  if (!node) return;
+  __builtin_prefetch(node->next_in_queue);
+  const auto* const worker = reinterpret_cast<const char*>(node->worker);
+  if (!worker) return;
+  __builtin_prefetch(worker);
+  __builtin_prefetch(worker + 64);
+#endif
+}
+
 // Runs exactly the entries that are there now, then lets the context turn (timers, sockets, other
 // queues) before the next batch.
 void RunQueue::drain() {
@@ -164,6 +177,7 @@ void RunQueue::drain() {
     QueueNode* node = first_;
     more = node != end;
     first_ = node->next_in_queue;
+    if (first_) fetch_ahead(first_->next_in_queue);
     this_thread.worker = node->worker;
     node->run();
   }
