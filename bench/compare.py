@@ -106,32 +106,34 @@ def main():
                 print(f"round {number + 1} of {options.rounds}: {name}", file=sys.stderr, flush=True)
                 rounds[name].append(time_once(program) | described[name]["constants"])
 
-    kept = results.load()
-    mine = kept["toolchains"].setdefault(toolchain, {"programs": {}})
-    if options.rounds:
-        kept["machine"] = machine()
-        mine["rounds"] = options.rounds
     print(f"{toolchain}; columns: work, ours and other in ns a job, compared, compared by instructions, must be")
     for name, program in chosen.items():
-        measured = mine["programs"].setdefault(name, {"scenarios": {}, "figures": [], "rows": []})
-        if options.rounds:
-            measured["figures"] = json.loads(ask(program, "--figures"))
-            measured["rows"] = [evaluate(row, rounds[name]) for row in described[name]["rows"]]
-        for scenario in described[name]["scenarios"] if options.rounds else ():
-            values = [one[scenario] for one in rounds[name]]
-            measured["scenarios"].setdefault(scenario, {}).update(
-                ns=round(statistics.median(values), 2), spread=round(results.spread(values), 3))
+        counts = {}
         if name in counted and not options.no_instructions:
             # What waits, or has several threads, cannot be counted so.
             countable = [one for one, clock in described[name]["scenarios"].items() if clock == "processor"]
             with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as at_once:
-                counts = at_once.map(lambda one: instructions(program, one), countable)
-                for scenario, count in zip(countable, counts):
+                for scenario, count in zip(countable, at_once.map(lambda one: instructions(program, one), countable)):
                     print(f"callgrind: {name} {scenario} {count:.0f}", file=sys.stderr, flush=True)
-                    measured["scenarios"].setdefault(scenario, {})["instructions"] = round(count)
+                    counts[scenario] = round(count)
+
+        kept = results.load()  # now: the other kind of figures may be in the making elsewhere
+        mine = kept["toolchains"].setdefault(toolchain, {"programs": {}})
+        measured = mine["programs"].setdefault(name, {"scenarios": {}, "figures": [], "rows": []})
+        if options.rounds:
+            kept["machine"] = machine()
+            mine["rounds"] = options.rounds
+            measured["figures"] = json.loads(ask(program, "--figures"))
+            measured["rows"] = [evaluate(row, rounds[name]) for row in described[name]["rows"]]
+            for scenario in described[name]["scenarios"]:
+                values = [one[scenario] for one in rounds[name]]
+                measured["scenarios"].setdefault(scenario, {}).update(
+                    ns=round(statistics.median(values), 2), spread=round(results.spread(values), 3))
+        for scenario, count in counts.items():
+            measured["scenarios"].setdefault(scenario, {})["instructions"] = count
         results.save(kept)
         print_rows(name, measured)
-    results.write_pages(kept)
+    results.write_pages(results.load())
 
 
 main()

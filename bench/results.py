@@ -135,7 +135,7 @@ def scenario_table(results, program):
         cells = []
         for scenarios in columns.values():
             one = scenarios.get(name)
-            cells.append("" if not one else f"{number(one['ns'])} ±{one['spread']:.0%}" +
+            cells.append("" if "ns" not in (one or {}) else f"{number(one['ns'])} ±{one['spread']:.0%}" +
                          (f", {one['instructions']:,.0f}" if "instructions" in one else ""))
         yield f"| {name} | " + " | ".join(cells) + " |"
     yield ""
