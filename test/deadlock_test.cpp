@@ -389,7 +389,6 @@ CORO_TEST_EVERYWHERE(Deadlock, waiting_for_a_running_job_is_none) {
   works = executor.submit_nowait(job);
   executor.submit_nowait(waiter);
   co_await waits.wait();
-  std::puts("go");
   go.set();
   co_await executor.join();
   EXPECT_EQ(got, 7);
@@ -423,7 +422,6 @@ CORO_TEST_EVERYWHERE(Deadlock, a_wait_that_was_cancelled_no_longer_counts) {
   executor.submit_nowait(waits);
   co_await until([&] { return begun == 3; });
   blocker.cancel();
-  std::puts("go");
   go.set();
   co_await executor.join();
   co_await outside.join();
