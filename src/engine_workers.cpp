@@ -67,6 +67,7 @@ bool Engine::worker_may_go(Worker& worker) const noexcept {
 }
 
 void Engine::park(Worker& worker, QueueNode& handler) noexcept {
+  worker.turn_left = Worker::jobs_per_turn;  // others get theirs
   Effects effects;
   {
     std::lock_guard lock(mutex_);

@@ -117,7 +117,7 @@ void StreamState::input_ended() noexcept {
   {
     std::lock_guard lock(mutex());
     std::swap(pump, pump_);
-    if (!failure_ && !closed_) failure_ = pump->error();  // it tells its source's; else there was no memory for it
+    if (!failure_ && !closed_) failure_ = pump->error();  // there was no memory for it
     readers_to_wake.append(readers.take_all());
   }
   readers_to_wake.complete();
@@ -127,7 +127,7 @@ void StreamState::input_ended() noexcept {
 
 void StreamState::fail(std::exception_ptr error) noexcept {
   std::lock_guard lock(mutex());
-  if (!failure_) failure_ = std::move(error);
+  if (!failure_ && !closed_) failure_ = std::move(error);
 }
 
 void StreamState::cancel() noexcept {

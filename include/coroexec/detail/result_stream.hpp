@@ -153,7 +153,7 @@ class StreamFeed {
         engine->look_for_deadlock();  // a reader had the input to hope for until now
       }
     } catch (...) {
-      if (!state->closed()) state->fail(Element::input_error(std::current_exception()));
+      state->fail(Element::input_error(std::current_exception()));
     }
     // Whoever joins the stream finds its source closed.
     co_await asio::this_coro::throw_if_cancelled(false);
@@ -161,7 +161,7 @@ class StreamFeed {
       try {
         co_await input->source.aclose();
       } catch (...) {
-        if (!state->closed()) state->fail(Element::input_error(std::current_exception()));
+        state->fail(Element::input_error(std::current_exception()));
       }
     }
   }

@@ -27,7 +27,7 @@ class COROEXEC_DECL StreamState final : public CompletionSink, public PooledObje
   bool has_room() const;
   void hand_in(TaskBase& job);  // queues it in the engine
   void pump_started(Ref<TaskBase> pump);
-  void fail(std::exception_ptr error) noexcept;
+  void fail(std::exception_ptr error) noexcept;  // the first counts, and none once it is closed
 
   // For who reads the results.
   Ref<TaskBase> take();  // null: none is ready

@@ -62,7 +62,6 @@ asio::awaitable<void, Ex> BasicEngine<Ex>::work(Worker& worker) {
     }
     if (worker_may_go(worker)) co_return;
     co_await park_here(worker);
-    worker.turn_left = Worker::jobs_per_turn;
     job = advance(worker);
   }
 }
@@ -97,7 +96,6 @@ asio::awaitable<TaskBase*, Ex> BasicEngine<Ex>::run_jobs(Worker& worker, Typed& 
     TaskBase* next = advance(worker);
     while (!next && !worker_may_go(worker)) {
       co_await park_here(worker);
-      worker.turn_left = Worker::jobs_per_turn;
       next = advance(worker);
     }
     if (!next || next->kind() != Typed::type_mark()) co_return next;
