@@ -1,11 +1,12 @@
-// The JSON line of a result. Boost.JSON escapes the strings; it would write 1.5 as 1.5E0, so the
-// object is put together here.
+// The JSON line of a result. Boost.JSON escapes the strings that need it; it would write 1.5 as 1.5E0, so
+// the object is put together here.
 #include "result.hpp"
 
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
 
-#include <cstdio>
+#include <algorithm>
+#include <charconv>
 
 namespace fetch {
 namespace {
@@ -36,27 +37,78 @@ std::string valid_utf8(std::string_view text) {
   return result;
 }
 
+// Almost all URLs, which are spared three copies.
+bool needs_no_escape(std::string_view text) {
+  return std::ranges::all_of(
+      text, [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+}
+
+void append_number(std::string& out, std::uint64_t number) {
+  char digits[20];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+}
+
+// With the three digits after the point that microseconds are.
+void append_milliseconds(std::string& out, std::chrono::nanoseconds time) {
+  const auto us = static_cast<std::uint64_t>(std::max<std::int64_t>(time.count() + 500, 0)) / 1000;
+  append_number(out, us / 1000);
+  const auto rest = static_cast<unsigned>(us % 1000);
+  const char digits[] = {'.', static_cast<char>('0' + rest / 100), static_cast<char>('0' + rest / 10 % 10),
+                         static_cast<char>('0' + rest % 10)};
+  out.append(digits, sizeof digits);
+}
+
+void append_string(std::string& out, std::string_view text) {
+  if (needs_no_escape(text)) {
+    out += '"';
+    out += text;
+    out += '"';
+  } else {
+    out += boost::json::serialize(boost::json::string(valid_utf8(text)));
+  }
+}
+
 }  // namespace
 
 std::string json_string(std::string_view text) {
-  return boost::json::serialize(boost::json::string(valid_utf8(text)));
+  std::string out;
+  append_string(out, text);
+  return out;
+}
+
+void append_json_line(std::string& out, const Result& result) {
+  out += "{\"line\":";
+  append_number(out, result.line);
+  out += ",\"url\":";
+  append_string(out, result.url);
+  if (!result.final_url.empty()) {
+    out += ",\"final_url\":";
+    append_string(out, result.final_url);
+  }
+  if (result.status != 0) {
+    out += ",\"status\":";
+    append_number(out, static_cast<std::uint64_t>(result.status));
+  }
+  out += ",\"bytes\":";
+  append_number(out, result.bytes);
+  out += ",\"attempts\":";
+  append_number(out, result.attempts);
+  out += ",\"ms\":";
+  append_milliseconds(out, result.elapsed);
+  if (result.failure) {
+    out += ",\"error\":{\"kind\":\"";
+    out += name(result.failure->kind);
+    out += "\",\"message\":";
+    append_string(out, result.failure->message);
+    out += '}';
+  }
+  out += "}\n";
 }
 
 std::string to_json_line(const Result& result) {
-  char milliseconds[32];
-  std::snprintf(milliseconds, sizeof milliseconds, "%.3f",
-                static_cast<double>(result.elapsed.count()) * 1e-6);
-  std::string out =
-      "{\"line\":" + std::to_string(result.line) + ",\"url\":" + json_string(result.url);
-  if (!result.final_url.empty()) out += ",\"final_url\":" + json_string(result.final_url);
-  if (result.status != 0) out += ",\"status\":" + std::to_string(result.status);
-  out += ",\"bytes\":" + std::to_string(result.bytes) +
-         ",\"attempts\":" + std::to_string(result.attempts) + ",\"ms\":" + milliseconds;
-  if (result.failure) {
-    out += ",\"error\":{\"kind\":\"" + std::string(name(result.failure->kind)) +
-           "\",\"message\":" + json_string(result.failure->message) + "}";
-  }
-  return out + "}\n";
+  std::string line;
+  append_json_line(line, result);
+  return line;
 }
 
 }  // namespace fetch

@@ -29,6 +29,7 @@ struct Result {
 
 // The result as a JSON object and a line feed.
 std::string to_json_line(const Result& result);
+void append_json_line(std::string& out, const Result& result);
 
 // Text as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD, because JSON has
 // no others.

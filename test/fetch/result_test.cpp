@@ -46,7 +46,25 @@ TEST(Result, OneLineOfJson) {
   EXPECT_EQ(value.at("error").at("message").as_string(), "too \"slow\"\n");
 }
 
+TEST(Result, MillisecondsAreRoundedToMicroseconds) {
+  const auto milliseconds = [](std::chrono::nanoseconds elapsed) {
+    Result result;
+    result.elapsed = elapsed;
+    const std::string line = to_json_line(result);
+    return line.substr(line.find("\"ms\":") + 5);
+  };
+  EXPECT_EQ(milliseconds(0ns), "0.000}\n");
+  EXPECT_EQ(milliseconds(1499ns), "0.001}\n");
+  EXPECT_EQ(milliseconds(1500ns), "0.002}\n");
+  EXPECT_EQ(milliseconds(20'030'000ns), "20.030}\n");
+  EXPECT_EQ(milliseconds(999'999'500ns), "1000.000}\n");
+}
+
 TEST(Result, AnyBytesGiveValidJson) {
+  EXPECT_EQ(json_string(""), "\"\"");
+  EXPECT_EQ(json_string("http://a/b?c=~ d"), "\"http://a/b?c=~ d\"");
+  EXPECT_EQ(json_string("a\"b"), "\"a\\\"b\"");
+  EXPECT_EQ(json_string("a\\b"), "\"a\\\\b\"");
   EXPECT_EQ(json_string("a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80"),
             "\"a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80\"");
   EXPECT_EQ(json_string("a\xFF"
@@ -61,6 +79,10 @@ TEST(Result, AnyBytesGiveValidJson) {
   for (int i = 0; i < 256; ++i)
     all += static_cast<char>(i);
   EXPECT_NO_THROW(boost::json::parse(json_string(all)));
+  for (int i = 0; i < 128; ++i) {  // each alone, so that none is escaped for another's sake
+    const std::string one(1, static_cast<char>(i));
+    EXPECT_EQ(boost::json::parse(json_string(one)).as_string(), one) << i;
+  }
 }
 
 TEST(Summary, CountsByOutcomeAndPercentiles) {
