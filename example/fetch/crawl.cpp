@@ -43,17 +43,23 @@ asio::awaitable<void> Crawl::report_results(coroexec::AioPool& pool) {
   const coroexec::TaskOptions limit{.timeout = options_.timeout};
   auto results = pool.itermap(limit, fetch, std::ref(source_));
   while (auto result = co_await results.next()) {
-    if (!*result) continue;  // cancelled before its start; report_not_begun() tells it
-    const auto line = (*result)->line;
-    co_await reporter_.report(std::move(**result));
-    source_.settle(line);
+    if (*result) {
+      --ready_;
+      reporter_.add(**result);
+      source_.settle((*result)->line);
+    }  // or it was cancelled before its start, and report_not_begun() tells it
+    // Lines that are there at once are written at once; none waits for a fetch that still runs.
+    if (ready_ == 0 || reporter_.full()) co_await reporter_.flush();
   }
+  co_await reporter_.flush();
   pool_ = nullptr;
 }
 
 asio::awaitable<Result> Crawl::fetch_one(Request request) {
-  Result result = not_begun(request.line, request.text);
-  if (!stopping_) {
+  Result result;
+  if (stopping_) {
+    result = not_begun(request.line, request.text);
+  } else {
     ++running_;
     result = co_await fetcher_.fetch(request);
     --running_;
@@ -61,6 +67,7 @@ asio::awaitable<Result> Crawl::fetch_one(Request request) {
   }
   source_.release(request);
   if (stopping_ && running_ == 0) cancel();  // what waits for its start under --rate need not
+  ++ready_;
   co_return result;
 }
 
@@ -68,10 +75,11 @@ asio::awaitable<Result> Crawl::fetch_one(Request request) {
 asio::awaitable<void> Crawl::report_not_begun() {
   const auto lines = source_.unsettled();
   for (const auto& [line, text] : lines) {
-    Result result = not_begun(line, text);
-    co_await reporter_.report(std::move(result));
+    reporter_.add(not_begun(line, text));
     source_.settle(line);
+    if (reporter_.full()) co_await reporter_.flush();
   }
+  co_await reporter_.flush();
 }
 
 void Crawl::stop() {

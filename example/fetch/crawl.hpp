@@ -40,6 +40,7 @@ class Crawl {
   TraceFile* trace_;
   coroexec::AioPool* pool_ = nullptr;
   std::size_t running_ = 0;
+  std::size_t ready_ = 0;  // results not yet taken from the stream
   bool stopping_ = false;
 };
 

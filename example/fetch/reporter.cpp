@@ -9,12 +9,15 @@ Reporter::Reporter(asio::any_io_executor executor, int output) {
   if (output >= 0) output_.emplace(std::move(executor), output);
 }
 
-asio::awaitable<void> Reporter::report(Result result) {
+void Reporter::add(const Result& result) {
   summary_.add(result);
-  if (!output_) co_return;
+  if (output_) append_json_line(lines_, result);
+}
+
+asio::awaitable<void> Reporter::flush() {
+  if (lines_.empty()) co_return;
   if (bar_) bar_->clear();
-  std::string line = to_json_line(result);
-  co_await output_->write(std::move(line));
+  co_await output_->write(std::exchange(lines_, {}));
 }
 
 }  // namespace fetch

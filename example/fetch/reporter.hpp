@@ -1,7 +1,9 @@
 // Where results go: the JSON lines and the summary's counts.
 #pragma once
 
+#include <climits>
 #include <optional>
+#include <string>
 
 #include "output.hpp"
 #include "progress_bar.hpp"
@@ -15,16 +17,21 @@ class Reporter {
   // `output` is the descriptor for JSON lines, negative for none.
   Reporter(asio::any_io_executor executor, int output);
 
-  // Throws std::system_error if the line cannot be written.
-  asio::awaitable<void> report(Result result);
+  // Counts the result and keeps its line for flush().
+  void add(const Result& result);
+  // Enough is kept for a write of its own.
+  bool full() const { return lines_.size() >= PIPE_BUF; }
+  // Returns when all lines are written. Throws std::system_error.
+  asio::awaitable<void> flush();
 
-  // The bar to take out of the way before each line, because both are on one terminal.
+  // The bar to take out of the way before lines, because both are on one terminal.
   void share_terminal(ProgressBar* bar) { bar_ = bar; }
 
   Summary& summary() { return summary_; }
 
  private:
   std::optional<Output> output_;
+  std::string lines_;  // not written yet
   ProgressBar* bar_ = nullptr;
   Summary summary_;
 };

@@ -48,7 +48,10 @@ class Worker {
       outgoing.data.pop_back();
       co_await nats::publish(connection_, std::move(outgoing));
     }
-    const auto report = [&]() -> asio::awaitable<void> { co_await reporter_.report(std::move(result)); };
+    const auto report = [&]() -> asio::awaitable<void> {
+      reporter_.add(result);
+      co_await reporter_.flush();
+    };
     co_await writer_.exec(report);  // one line after the other
   }
 
@@ -61,7 +64,7 @@ class Worker {
     line.number = message.sequence();
     line.text = message.data();
     line.too_long = line.text.size() > LineSource::max_line;
-    const Request request = to_request(std::move(line));
+    Request request = to_request(std::move(line));
     co_return co_await coroexec::with_timeout(options_.timeout, fetcher_.fetch(request));
   }
   // A URL that is none stays so.

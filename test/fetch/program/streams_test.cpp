@@ -27,6 +27,20 @@ TEST(StreamsTest, AListFromAPipeIsFetchedAsItArrives) {
   EXPECT_EQ(run.results.size(), 5u);
 }
 
+TEST(StreamsTest, AResultIsWrittenWhileOthersAreStillFetched) {
+  BadServer server;
+  const TempDir directory;
+  const std::string held = server.url("/hold/1") + "\n", quick = server.url("/ok") + "\n";
+  const std::string list = directory.write("list", held + quick + held + quick);
+  const std::string results = directory.file("out");
+  const int out = ::open(results.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  Child child({COROEXEC_FETCH, list}, {-1, out, -1});
+  EXPECT_TRUE(wait_for_text(results, "{\"line\":2,")) << read_file(results);
+  EXPECT_TRUE(wait_for_text(results, "{\"line\":4,")) << read_file(results);
+  server.release();
+  EXPECT_EQ(child.wait(), 0);
+}
+
 TEST(StreamsTest, APipeIsLeftBlockingForThoseWhoShareIt) {
   BadServer server;
   int ends[2];
