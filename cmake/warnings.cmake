@@ -9,7 +9,7 @@ function(coroexec_warnings target)
     target_compile_options(${target} PRIVATE -Wno-mismatched-new-delete)
     if(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
       # GCC 12 sees overlaps and overflows in its own std::string where `"literal" + string` is inlined.
-      target_compile_options(${target} PRIVATE -Wno-restrict -Wno-stringop-overflow)
+      target_compile_options(${target} PRIVATE -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds)
     endif()
   endif()
   if(COROEXEC_WARNINGS_AS_ERRORS)
