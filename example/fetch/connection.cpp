@@ -1,6 +1,8 @@
 // Connecting, TLS with certificate and host name verification, reading and writing.
 #include "connection.hpp"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -25,6 +27,9 @@ using boost::system::error_code;
 
 constexpr std::size_t max_buffer = 128 * 1024;  // more than the largest header we take
 constexpr std::size_t read_size = 16 * 1024;
+// A coroutine that awaits this needs no frame for the operation, as it would with use_awaitable.
+constexpr auto no_frame = asio::as_tuple(asio::deferred);
+constexpr const char* not_sent = "the request could not be sent";
 
 void rethrow_if_cancelled(const error_code& error) {
   if (error == asio::error::operation_aborted) throw boost::system::system_error(error);
@@ -72,9 +77,9 @@ Connection::~Connection() { --count_; }
 
 asio::awaitable<void> Connection::open(const Url& url,
                                        const std::vector<asio::ip::address>& addresses,
-                                       Clock::time_point deadline, asio::ssl::context& tls) {
+                                       Clock::time_point deadline, std::optional<asio::ssl::context>& tls) {
   co_await connect(addresses, url, deadline);
-  if (url.secure()) co_await handshake(url, deadline, tls);
+  if (url.secure()) co_await handshake(url, deadline, *tls);
   tcp_.expires_never();  // from here on the job's own deadline rules
 }
 
@@ -89,6 +94,7 @@ asio::awaitable<void> Connection::connect(const std::vector<asio::ip::address>& 
     if (!error) {
       error_code ignored;
       tcp_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+      tcp_.socket().non_blocking(true, ignored);  // for try_write()
       co_return;
     }
     rethrow_if_cancelled(error);
@@ -139,29 +145,26 @@ asio::awaitable<void> Connection::handshake(const Url& url, Clock::time_point de
                    broken ? Retry::yes : Retry::no);
 }
 
-asio::awaitable<void> Connection::write(std::string data) {
+std::size_t Connection::try_write(std::string_view data) {
+  if (tls_) return 0;
   error_code error;
-  if (tls_) {
-    co_await asio::async_write(*tls_, asio::buffer(data),
-                               asio::redirect_error(asio::use_awaitable, error));
-  } else {
-    co_await asio::async_write(tcp_, asio::buffer(data),
-                               asio::redirect_error(asio::use_awaitable, error));
-  }
-  if (error) disconnected("the request could not be sent", error);
+  const std::size_t size = tcp_.socket().write_some(asio::buffer(data), error);
+  if (error && error != asio::error::would_block) disconnected(not_sent, error);
+  return size;
+}
+
+asio::awaitable<void> Connection::write(std::string_view data) {
+  const auto [error, size] = tls_ ? co_await asio::async_write(*tls_, asio::buffer(data), no_frame)
+                                  : co_await asio::async_write(tcp_.socket(), asio::buffer(data), no_frame);
+  if (error) disconnected(not_sent, error);
 }
 
 asio::awaitable<bool> Connection::read_more() {
   const std::size_t room = buffer_.max_size() - buffer_.size();
   if (room == 0) throw FetchError(ErrorKind::protocol, "a line of the response has no end");
   const auto space = buffer_.prepare(std::min(room, read_size));
-  error_code error;
-  std::size_t size = 0;
-  if (tls_) {
-    size = co_await tls_->async_read_some(space, asio::redirect_error(asio::use_awaitable, error));
-  } else {
-    size = co_await tcp_.async_read_some(space, asio::redirect_error(asio::use_awaitable, error));
-  }
+  const auto [error, size] = tls_ ? co_await tls_->async_read_some(space, no_frame)
+                                  : co_await tcp_.socket().async_read_some(space, no_frame);
   buffer_.commit(size);
   received_ += size;
   if (error == asio::error::eof) co_return false;

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "options.hpp"
@@ -37,11 +38,13 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   // Tries the addresses in turn, each for its share of the time left, then does the TLS handshake
-  // if the URL asks for one. Throws FetchError: connect, tls, timeout.
+  // if the URL asks for one, by `tls`. Throws FetchError: connect, tls, timeout.
   asio::awaitable<void> open(const Url& url, const std::vector<asio::ip::address>& addresses,
-                             Clock::time_point deadline, asio::ssl::context& tls);
+                             Clock::time_point deadline, std::optional<asio::ssl::context>& tls);
 
-  asio::awaitable<void> write(std::string data);
+  // Writes at once what the connection takes, and returns how much: nothing over TLS.
+  std::size_t try_write(std::string_view data);
+  asio::awaitable<void> write(std::string_view data);
   // Reads what is there into buffer(); false at the end of the stream.
   asio::awaitable<bool> read_more();
 

@@ -41,6 +41,7 @@ std::string in_seconds(std::chrono::nanoseconds time) {
 struct Fetcher::Job {
   Result result;
   Url url;
+  std::string origin;  // of url
   std::string first_origin;
   Body body;
   unsigned retries_left;
@@ -52,15 +53,17 @@ struct Fetcher::Job {
 Fetcher::Fetcher(asio::any_io_executor executor, const Options& options)
     : executor_(executor),
       options_(options),
-      tls_(make_tls_context(options)),
       resolver_(executor),
       pool_(executor, options.concurrency),
-      random_(std::random_device{}()) {}
+      random_(std::random_device{}()) {
+  if (!options.cacert.empty()) tls_.emplace(make_tls_context(options));
+}
 
-asio::awaitable<Result> Fetcher::fetch(const Request& request) {
+asio::awaitable<Result> Fetcher::fetch(Request& request) {
   const auto now = Clock::now();
   Job job{.result = {},
           .url = {},
+          .origin = {},
           .first_origin = {},
           .body = Body(options_.max_body, body_path(options_, request.line)),
           .retries_left = options_.retries,
@@ -69,12 +72,12 @@ asio::awaitable<Result> Fetcher::fetch(const Request& request) {
           .last_error = {}};
   Result& result = job.result;
   result.line = request.line;
-  result.url = request.text;
+  result.url = std::move(request.text);
   result.started = now;
   try {
     if (!request.url) throw FetchError(ErrorKind::invalid_url, request.problem);
     job.url = *request.url;
-    job.first_origin = job.url.origin();
+    job.origin = job.first_origin = job.url.origin();
     co_await follow(job);
   } catch (const FetchError& error) {
     result.failure = Failure{error.kind(), error.what()};
@@ -113,6 +116,7 @@ asio::awaitable<void> Fetcher::follow(Job& job) {
                                                 response.location.substr(0, 200) +
                                                 "\" leads nowhere: " + error.what());
     }
+    job.origin = job.url.origin();
     job.result.final_url = job.url.to_string();
   }
 }
@@ -145,21 +149,20 @@ asio::awaitable<Response> Fetcher::get_with_retries(Job& job) {
 
 asio::awaitable<Response> Fetcher::get(Job& job) {
   ++job.result.attempts;
-  const std::string origin = job.url.origin();
   // The user's fields may be credentials; they are for the host that the list names.
   static const std::vector<HeaderField> none;
   const std::string request =
-      make_request(job.url, origin == job.first_origin ? options_.headers : none);
+      make_request(job.url, job.origin == job.first_origin ? options_.headers : none);
   for (bool fresh = false;; fresh = true) {
     std::unique_ptr<Connection> connection;
-    if (!fresh) connection = pool_.take(origin);
+    if (!fresh) connection = pool_.take(job.origin);
     const bool reused = connection != nullptr;
     if (!reused) connection = co_await connect(job);
     const auto received = connection->received();
     job.doing = "waiting for the response";
     try {
       Exchange exchange = co_await http_get(*connection, request, job.body);
-      if (exchange.reusable) pool_.put(origin, std::move(connection));
+      if (exchange.reusable) pool_.put(job.origin, std::move(connection));
       co_return std::move(exchange.response);
     } catch (const FetchError& error) {
       // A server may close an idle connection just when we use it. That says nothing about the URL.
@@ -176,6 +179,7 @@ asio::awaitable<std::unique_ptr<Connection>> Fetcher::connect(Job& job) {
   const auto addresses = co_await resolver_.resolve(job.url.host, deadline);
   job.doing = "connecting";
   auto connection = pool_.make();
+  if (job.url.secure() && !tls_) tls_.emplace(make_tls_context(options_));
   co_await connection->open(job.url, addresses, deadline, tls_);
   co_return connection;
 }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 
@@ -21,12 +22,13 @@ namespace fetch {
 
 class Fetcher {
  public:
-  // Throws std::runtime_error if the certificates cannot be read.
+  // Throws std::runtime_error if --cacert cannot be read.
   Fetcher(asio::any_io_executor executor, const Options& options);
 
   // Never throws what is only this URL's trouble: every error is told in the result. That goes for
   // cancellation too, which is the job's deadline unless cancelling() was called.
-  asio::awaitable<Result> fetch(const Request& request);
+  // Moves the text out of the request.
+  asio::awaitable<Result> fetch(Request& request);
 
   // The jobs are about to be cancelled because the user asked for it.
   void cancelling() { cancelling_ = true; }
@@ -47,7 +49,7 @@ class Fetcher {
 
   asio::any_io_executor executor_;
   const Options& options_;
-  asio::ssl::context tls_;
+  std::optional<asio::ssl::context> tls_;  // reading the system's authorities takes 30 ms: once they are needed
   Resolver resolver_;
   ConnectionPool pool_;
   std::minstd_rand random_;

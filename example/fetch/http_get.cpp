@@ -22,27 +22,30 @@ std::string_view unread(const Connection& connection) {
 }  // namespace
 
 std::string make_request(const Url& url, const std::vector<HeaderField>& fields) {
-  std::string request = "GET " + url.target + " HTTP/1.1\r\n";
-  const auto add = [&request](const std::string& name, const std::string& value) {
-    request += name + ": " + value + "\r\n";
-  };
-  const HeaderField ours[] = {{"Host", url.authority()},
-                              {"User-Agent", "coroexec-fetch"},
-                              {"Accept", "*/*"},
-                              {"Accept-Encoding", "gzip, deflate"}};
-  for (const auto& field : ours) {
+  std::string request;
+  request.reserve(256);
+  const auto add = [&request](auto... parts) { (request.append(parts), ...); };
+  add("GET ", std::string_view(url.target), " HTTP/1.1\r\n");
+  const std::string authority = url.authority();
+  const std::pair<std::string_view, std::string_view> ours[] = {{"Host", authority},
+                                                                {"User-Agent", "coroexec-fetch"},
+                                                                {"Accept", "*/*"},
+                                                                {"Accept-Encoding", "gzip, deflate"}};
+  for (const auto& [name, value] : ours) {
     if (std::ranges::none_of(fields, [&](const auto& given) {
-          return boost::beast::iequals(given.name, field.name);
-        })) {
-      add(field.name, field.value);
-    }
+          return boost::beast::iequals(given.name, boost::beast::string_view(name.data(), name.size()));
+        }))
+      add(name, ": ", value, "\r\n");
   }
-  for (const auto& field : fields) add(field.name, field.value);
-  return request + "\r\n";
+  for (const auto& field : fields)
+    add(std::string_view(field.name), ": ", std::string_view(field.value), "\r\n");
+  add("\r\n");
+  return request;
 }
 
-asio::awaitable<Exchange> http_get(Connection& connection, std::string request, Body& body) {
-  co_await connection.write(std::move(request));
+asio::awaitable<Exchange> http_get(Connection& connection, std::string_view request, Body& body) {
+  request.remove_prefix(connection.try_write(request));
+  if (!request.empty()) co_await connection.write(request);
   for (int informational = 0; informational < max_informational; ++informational) {
     ResponseParser parser(body);
     for (;;) {

@@ -21,6 +21,6 @@ struct Exchange {
 };
 
 // Sends the request and reads the response; its body goes to `body`. Throws FetchError.
-asio::awaitable<Exchange> http_get(Connection& connection, std::string request, Body& body);
+asio::awaitable<Exchange> http_get(Connection& connection, std::string_view request, Body& body);
 
 }  // namespace fetch
