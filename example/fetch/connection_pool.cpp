@@ -9,6 +9,9 @@ namespace {
 // Servers close idle connections after a while, 75 s being nginx's; an older one is not worth the
 // try.
 constexpr std::chrono::seconds max_idle{50};
+// One that is used again at once is not asked whether it is still of use, which is a system call: if the
+// server has closed it in that moment, the read tells, and the request goes over another one.
+constexpr std::chrono::milliseconds moment{100};
 
 }  // namespace
 
@@ -16,12 +19,13 @@ ConnectionPool::ConnectionPool(asio::any_io_executor executor, std::size_t limit
     : executor_(std::move(executor)), limit_(limit) {}
 
 std::unique_ptr<Connection> ConnectionPool::take(const std::string& origin) {
-  while (!idle_.empty() && Connection::Clock::now() - idle_.front().since > max_idle)
-    remove(idle_.begin());
+  const auto now = Connection::Clock::now();
+  while (!idle_.empty() && now - idle_.front().since > max_idle) remove(idle_.begin());
   for (auto found = by_origin_.find(origin); found != by_origin_.end();
        found = by_origin_.find(origin)) {
+    const auto idle = now - found->second->since;
     auto connection = remove(found->second);
-    if (connection->quiet()) {
+    if (idle < moment || connection->quiet()) {
       ++reused_;
       return connection;
     }
