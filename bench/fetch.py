@@ -123,7 +123,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=results.root / "build/release")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=100)
-    parser.add_argument("--pages", type=int, default=40_000)
+    parser.add_argument("--pages", type=int, default=100_000)
     options = parser.parse_args()
 
     measured = {}
