@@ -75,14 +75,15 @@ struct ConcurrentItem {
   }
   using type = typename decltype(result())::type;
 
-  static asio::awaitable<type, Ex> run(Item item) {
+  // No coroutine of its own, which would be a frame for each element: the item stays in the job.
+  static asio::awaitable<type, Ex> run(Item&& item) {
     if constexpr (Awaitable<Item>) {
       if (!item.valid()) throw_not_runnable("the awaitable is empty or was already used");
-      co_return co_await std::move(item);
+      return std::move(item);
     } else {
       if constexpr (requires { static_cast<bool>(item); } && !std::is_function_v<Item>)
         if (!static_cast<bool>(item)) throw_not_runnable("the callable is empty");
-      co_return co_await std::invoke(item);
+      return std::invoke(item);
     }
   }
 };
