@@ -56,9 +56,7 @@ asio::ssl::context make_tls_context(const Options& options) {
     return context;
   }
   context.set_verify_mode(asio::ssl::verify_peer);
-  if (options.cacert.empty()) {
-    context.set_default_verify_paths();
-  } else {
+  if (!options.cacert.empty()) {
     error_code error;
     context.load_verify_file(options.cacert, error);
     if (error)
@@ -77,9 +75,9 @@ Connection::~Connection() { --count_; }
 
 asio::awaitable<void> Connection::open(const Url& url,
                                        const std::vector<asio::ip::address>& addresses,
-                                       Clock::time_point deadline, std::optional<asio::ssl::context>& tls) {
+                                       Clock::time_point deadline, asio::ssl::context& tls) {
   co_await connect(addresses, url, deadline);
-  if (url.secure()) co_await handshake(url, deadline, *tls);
+  if (url.secure()) co_await handshake(url, deadline, tls);
   tcp_.expires_never();  // from here on the job's own deadline rules
 }
 

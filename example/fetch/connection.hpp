@@ -23,8 +23,8 @@ namespace fetch {
 
 namespace asio = boost::asio;
 
-// TLS 1.2 or newer; certificates are checked against --cacert or the system's authorities unless
-// --insecure.
+// TLS 1.2 or newer; certificates are checked unless --insecure, against --cacert or what is still to be
+// loaded: set_default_verify_paths().
 asio::ssl::context make_tls_context(const Options& options);
 
 class Connection {
@@ -38,11 +38,12 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   // Tries the addresses in turn, each for its share of the time left, then does the TLS handshake
-  // if the URL asks for one, by `tls`. Throws FetchError: connect, tls, timeout.
+  // if the URL asks for one. Throws FetchError: connect, tls, timeout.
   asio::awaitable<void> open(const Url& url, const std::vector<asio::ip::address>& addresses,
-                             Clock::time_point deadline, std::optional<asio::ssl::context>& tls);
+                             Clock::time_point deadline, asio::ssl::context& tls);
 
-  // Writes at once what the connection takes, and returns how much: nothing over TLS.
+  // Writes at once what the connection takes, and returns how much: nothing over TLS. Throws FetchError
+  // (disconnected), as write() and read_more() do.
   std::size_t try_write(std::string_view data);
   asio::awaitable<void> write(std::string_view data);
   // Reads what is there into buffer(); false at the end of the stream.

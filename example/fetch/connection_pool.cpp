@@ -11,7 +11,7 @@ namespace {
 constexpr std::chrono::seconds max_idle{50};
 // One that is used again at once is not asked whether it is still of use, which is a system call: if the
 // server has closed it in that moment, the read tells, and the request goes over another one.
-constexpr std::chrono::milliseconds moment{100};
+constexpr std::chrono::milliseconds moment{1};
 
 }  // namespace
 

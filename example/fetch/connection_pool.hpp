@@ -18,7 +18,7 @@ class ConnectionPool {
  public:
   ConnectionPool(asio::any_io_executor executor, std::size_t limit);
 
-  // An idle connection to the origin that is still of use, or null.
+  // An idle connection to the origin, or null. One that is no longer of use is closed instead.
   std::unique_ptr<Connection> take(const std::string& origin);
   // A connection yet to be opened.
   std::unique_ptr<Connection> make();

@@ -53,11 +53,11 @@ struct Fetcher::Job {
 Fetcher::Fetcher(asio::any_io_executor executor, const Options& options)
     : executor_(executor),
       options_(options),
+      tls_(make_tls_context(options)),
+      lacks_authorities_(!options.insecure && options.cacert.empty()),
       resolver_(executor),
       pool_(executor, options.concurrency),
-      random_(std::random_device{}()) {
-  if (!options.cacert.empty()) tls_.emplace(make_tls_context(options));
-}
+      random_(std::random_device{}()) {}
 
 asio::awaitable<Result> Fetcher::fetch(Request& request) {
   const auto now = Clock::now();
@@ -177,9 +177,9 @@ asio::awaitable<std::unique_ptr<Connection>> Fetcher::connect(Job& job) {
   const auto deadline = Clock::now() + options_.connect_timeout;
   job.doing = "looking up the host name";
   const auto addresses = co_await resolver_.resolve(job.url.host, deadline);
+  if (job.url.secure() && std::exchange(lacks_authorities_, false)) tls_.set_default_verify_paths();
   job.doing = "connecting";
   auto connection = pool_.make();
-  if (job.url.secure() && !tls_) tls_.emplace(make_tls_context(options_));
   co_await connection->open(job.url, addresses, deadline, tls_);
   co_return connection;
 }

@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <random>
 #include <string>
 
@@ -49,7 +48,8 @@ class Fetcher {
 
   asio::any_io_executor executor_;
   const Options& options_;
-  std::optional<asio::ssl::context> tls_;  // reading the system's authorities takes 30 ms: once they are needed
+  asio::ssl::context tls_;
+  bool lacks_authorities_;  // reading the system's takes 30 ms: done for the first https URL
   Resolver resolver_;
   ConnectionPool pool_;
   std::minstd_rand random_;

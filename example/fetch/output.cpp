@@ -3,13 +3,23 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <system_error>
 #include <utility>
 
 namespace fetch {
+namespace {
+
+// A pipe that is ready takes so much without blocking, and in one piece: so whole lines, of which another writer's
+// are then not in the middle.
+std::size_t next_part(std::string_view text) {
+  if (text.size() <= PIPE_BUF) return text.size();
+  const auto end = text.substr(0, PIPE_BUF).rfind('\n');
+  return end == text.npos ? PIPE_BUF : end + 1;
+}
+
+}  // namespace
 
 Output::Output(asio::any_io_executor executor, int fd)
     : fd_(fd), readiness_(std::move(executor), fd, Readiness::Direction::write) {}
@@ -17,8 +27,7 @@ Output::Output(asio::any_io_executor executor, int fd)
 asio::awaitable<void> Output::write(std::string text) {
   for (std::string_view rest = text; !rest.empty();) {
     if (!readiness_.ready()) co_await readiness_.wait();
-    // A pipe that is ready takes this much without blocking.
-    const auto written = ::write(fd_, rest.data(), std::min<std::size_t>(rest.size(), PIPE_BUF));
+    const auto written = ::write(fd_, rest.data(), next_part(rest));
     if (written >= 0) {
       rest.remove_prefix(static_cast<std::size_t>(written));
     } else if (errno != EINTR && errno != EAGAIN) {

@@ -19,8 +19,8 @@ class Reporter {
 
   // Counts the result and keeps its line for flush().
   void add(const Result& result);
-  // Enough is kept for a write of its own.
-  bool full() const { return lines_.size() >= PIPE_BUF; }
+  // Another line may not fit into the same write.
+  bool full() const { return lines_.size() > PIPE_BUF / 4 * 3; }
   // Returns when all lines are written. Throws std::system_error.
   asio::awaitable<void> flush();
 

@@ -29,7 +29,7 @@ class FileStream : private std::streambuf, public std::ostream {
 
 class TraceFile {
  public:
-  // Throws std::system_error, as add() and close() do.
+  // Throws std::system_error, as close() does, for what went wrong since too: no result is to be lost for a trace.
   explicit TraceFile(std::string name);
   TraceFile(const TraceFile&) = delete;
   ~TraceFile();  // the scopes may keep their observer for longer than the file is there

@@ -38,7 +38,7 @@ class UrlSource {
 
   // The line's fetch has ended: another may start.
   void release(const Request& request);
-  // The line's result has been written.
+  // The line's result has been handed to the reporter.
   void settle(std::uint64_t line) { unsettled_.erase(line); }
 
   // Takes in no more lines.
@@ -46,7 +46,7 @@ class UrlSource {
   // Throws the std::system_error that ended the reading, if one did.
   void check() const;
 
-  // Lines read whose result is not written yet, those that wait for their host included. By number.
+  // Lines read that have not settled, those that wait for their host included. By number.
   const std::map<std::uint64_t, std::string>& unsettled() const { return unsettled_; }
   // How much of the list that so many results are, 0 to 1; negative if its size is not known.
   double fraction(std::uint64_t results) const;

@@ -209,7 +209,7 @@ struct SubmitParts {
   Parts& parts;
   asio::awaitable<void, Ex> operator()(BasicCoroutineExecutor<Ex>& executor) const {
     using Part = std::ranges::range_value_t<Parts>;
-    for (auto&& part : parts) executor.submit_nowait(&ConcurrentItem<Ex, Part>::run, std::move(part));
+    for (auto&& part : parts) executor.submit_nowait(&ConcurrentItem<Ex, Part>::run, Part(std::move(part)));
     co_return;
   }
 };

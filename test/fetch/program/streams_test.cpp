@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <climits>
+#include <cstdint>
 #include <thread>
 
 #include "bad_server.hpp"
@@ -39,6 +42,28 @@ TEST(StreamsTest, AResultIsWrittenWhileOthersAreStillFetched) {
   EXPECT_TRUE(wait_for_text(results, "{\"line\":4,")) << read_file(results);
   server.release();
   EXPECT_EQ(child.wait(), 0);
+}
+
+TEST(StreamsTest, WhatIsWrittenAtOnceIsWholeLines) {
+  BadServer server;
+  const TempDir directory;
+  std::string text;
+  for (int i = 0; i < 3000; ++i) text += server.url("/ok") + "\n";
+  const std::string list = directory.write("list", text);
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC | O_DIRECT), 0);  // each read gives what one write wrote
+  Child child({COROEXEC_FETCH, list}, {-1, ends[1], -1});
+  std::int64_t lines = 0, writes = 0;
+  char packet[2 * PIPE_BUF];
+  for (ssize_t size; (size = ::read(ends[0], packet, sizeof packet)) > 0; ++writes) {
+    EXPECT_EQ(packet[0], '{');
+    EXPECT_EQ(packet[size - 1], '\n');
+    lines += std::count(packet, packet + size, '\n');
+  }
+  ::close(ends[0]);
+  EXPECT_EQ(child.wait(), 0);
+  EXPECT_EQ(lines, 3000);
+  EXPECT_LT(writes, lines);
 }
 
 TEST(StreamsTest, APipeIsLeftBlockingForThoseWhoShareIt) {

@@ -60,6 +60,16 @@ TEST(WatchTest, TheTraceHasATrackAWorkerAndAFlowToEachJob) {
   for (const auto& job : jobs) EXPECT_TRUE(to.contains(job)) << job;
 }
 
+TEST(WatchTest, ATraceThatCannotBeWrittenCostsNoResult) {
+  BadServer server;
+  const Ended run = run_program({"--trace", "/dev/full", "--concurrency", "3"}, list_of(server, "/ok", 100));
+  EXPECT_EQ(run.status, 2);
+  EXPECT_EQ(run.results.size(), 100u);
+  for (const auto& [line, result] : run.results) EXPECT_EQ(result.kind, "") << line;
+  EXPECT_NE(run.errors.find("cannot write the trace to /dev/full: No space left on device"), std::string::npos)
+      << run.errors;
+}
+
 // An answer, header and all.
 std::string get(std::uint16_t port, const std::string& request) {
   asio::io_context context(1);
