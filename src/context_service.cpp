@@ -7,6 +7,7 @@
 #include "coroexec/detail/engine.hpp"
 #include "coroexec/detail/handover.hpp"
 #include "coroexec/detail/kept_engine.hpp"
+#include "coroexec/detail/make_room.hpp"
 
 namespace coroexec::detail {
 
@@ -74,7 +75,7 @@ RunQueue& ContextService::acquire_queue(const asio::any_io_executor& target, boo
     free_queues_.erase(free_queues_.begin() + static_cast<std::ptrdiff_t>(free_one));
     if (queue->target() == target) return *queue;
   } else {
-    free_queues_.reserve(queues_.size() + 1);  // so that releasing cannot fail
+    make_room(free_queues_, queues_.size() + 1);  // so that releasing cannot fail
     queue = &queues_.emplace_back();
   }
   queue->reset(target);
@@ -90,7 +91,7 @@ void ContextService::release_queue(RunQueue& queue) noexcept {
 Worker& ContextService::acquire_worker() {
   std::lock_guard lock(mutex_);
   if (free_workers_.empty()) {
-    free_workers_.reserve(workers_.size() + 1);
+    make_room(free_workers_, workers_.size() + 1);
     Worker& worker = workers_.emplace_back();
     worker.number = last_worker.fetch_add(1, std::memory_order_relaxed) + 1;
     return worker;

@@ -4,6 +4,7 @@
 #include <limits>
 #include <new>
 
+#include "coroexec/detail/make_room.hpp"
 #include "coroexec/this_task.hpp"
 
 namespace coroexec {
@@ -51,7 +52,7 @@ Priority effective_priority(const AnyTask& task, SchedulingContext& context) {
 // In the frame of who waits; if that goes it gives up, or lets go what it has been given.
 struct PriorityLock::Waiter {
   Waiter(PriorityLock& l, detail::TaskBase* j) : lock(l), job(j) {
-    lock.held_.waiting.reserve(lock.waiters_.size() + 1);
+    detail::make_room(lock.held_.waiting, lock.waiters_.size() + 1);
     lock.waiters_.push_back(this);
     lock.held_.waiting.push_back(job);
   }

@@ -41,7 +41,7 @@ struct ExecutorOptions {
   bool suppress_task_errors = false;               // Python's name for ErrorPolicy::suppress
   std::size_t backlog = automatic_backlog;         // accepted and not started, beside as many as there
                                                    // are free slots; 0: submit waits for a free slot, as in
-                                                   // Python; automatic: max_workers, within 64…1024
+                                                   // Python; automatic: max_workers, at least 64
   double max_per_second = 0;                       // starts per second; 0: no limit
   std::size_t burst = 1;                           // starts that may come at once after a pause
   Threading threading = Threading::automatic;      // may several threads run the context?

@@ -3,12 +3,13 @@
 // when it is more than half of all (as asyncio does with its cancelled timers): O(1) in the mean.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <vector>
+
+#include "coroexec/detail/make_room.hpp"
 
 namespace coroexec::detail {
 
@@ -28,9 +29,7 @@ class DeadlineHeap {
   bool empty() const noexcept { return entries_.size() == crossed_out_; }
 
   // After this, `count` entries fit: add() does not throw.
-  void reserve(std::size_t count) {
-    if (count > entries_.capacity()) entries_.reserve(std::max(count, 2 * entries_.capacity()));
-  }
+  void reserve(std::size_t count) { make_room(entries_, count); }
 
   void add(T& item, Time time) {
     if (entries_.size() == entries_.capacity() && crossed_out_ > 0) sweep();
