@@ -1,6 +1,7 @@
 // How many jobs run at once, in which order they start, and who has to wait.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <numeric>
 #include <ranges>
@@ -157,6 +158,18 @@ CORO_TEST_EVERYWHERE(Bound, the_backlog_is_accepted_and_not_started) {
   go.set();
   co_await executor.join();
   EXPECT_EQ(started, 4);
+}
+
+// CE-21
+CORO_TEST(Bound, the_automatic_backlog_is_max_workers_and_at_least_64) {
+  const auto job = []() -> awaitable<void> { co_return; };
+  for (const std::size_t bound : {1u, 64u, 65u, 3000u}) {
+    CoroutineExecutor executor(home, options({.max_workers = bound}));
+    std::size_t accepted = 0;
+    while (executor.try_submit(job)) ++accepted;
+    EXPECT_EQ(accepted, bound + std::max<std::size_t>(bound, 64)) << bound;
+    co_await executor.join();
+  }
 }
 
 // CE-21
