@@ -73,8 +73,6 @@ void release(Block* block) noexcept {
   while (block) ::operator delete(std::exchange(block, block->next));
 }
 
-// All zero before the thread keeps blocks and after: then there is neither a block nor room for one, and the
-// usual way through needs to ask nothing else.
 struct ThreadCache {
   struct Chain {
     Block* head;
@@ -82,27 +80,36 @@ struct ThreadCache {
   };
   std::array<Chain, classes> free;
   std::array<Block*, classes> spare;  // a full batch, so that a thread at the edge does not bounce
-  bool closed;
 };
 
-constinit thread_local ThreadCache cache{};
+// Before the thread keeps blocks and after: there is neither a block nor room for one, and the usual way through
+// needs to ask nothing else. Never written.
+constinit ThreadCache none{};
+
+// A pointer, because the shared library's storage for threads is to be small (src/CMakeLists.txt).
+constinit thread_local ThreadCache* cache = &none;
 
 // Nothing is kept after the thread's other objects have begun to die.
-struct Keeping {
+class Keeping {
+ public:
   Keeping() noexcept {
-    for (auto& chain : cache.free) chain.room = batch;
+    auto* const made = new (std::nothrow) ThreadCache{};
+    if (!made) return;
+    for (auto& chain : made->free) chain.room = batch;
+    cache = made;
   }
   ~Keeping() {
-    for (auto& chain : cache.free) release(chain.head);
-    for (auto* block : cache.spare) release(block);
-    cache = {.free = {}, .spare = {}, .closed = true};
+    auto* const made = std::exchange(cache, &none);
+    if (made == &none) return;
+    for (auto& chain : made->free) release(chain.head);
+    for (auto* block : made->spare) release(block);
+    delete made;
   }
 };
 
 bool keeps_blocks() {
-  if (cache.closed) return false;
   static thread_local const Keeping keeping;
-  return true;
+  return cache != &none;
 }
 
 constexpr std::size_t class_of(std::size_t size) { return (size - 1) / granularity; }
@@ -120,20 +127,23 @@ void put(ThreadCache::Chain& chain, void* memory) noexcept {
 }
 
 [[gnu::noinline]] void* refill_and_take(std::size_t size_class) {
-  auto& chain = cache.free[size_class];
   if (keeps_blocks()) {
-    auto& spare = cache.spare[size_class];
+    auto& chain = cache->free[size_class];
+    auto& spare = cache->spare[size_class];
     chain.head = spare ? std::exchange(spare, nullptr) : depot().take(size_class);
-    if (chain.head) chain.room = 0;
+    if (chain.head) {
+      chain.room = 0;
+      return take(chain);
+    }
   }
-  return chain.head ? take(chain) : ::operator new((size_class + 1) * granularity);
+  return ::operator new((size_class + 1) * granularity);
 }
 
 [[gnu::noinline]] void make_room_and_put(std::size_t size_class, void* memory) noexcept {
   if (!keeps_blocks()) return ::operator delete(memory);
-  auto& chain = cache.free[size_class];
+  auto& chain = cache->free[size_class];
   if (chain.room == 0) {
-    auto& spare = cache.spare[size_class];
+    auto& spare = cache->spare[size_class];
     if (spare && !depot().put(size_class, spare)) release(spare);
     spare = std::exchange(chain.head, nullptr);
     chain.room = batch;
@@ -146,14 +156,14 @@ void put(ThreadCache::Chain& chain, void* memory) noexcept {
 void* allocate_block(std::size_t size) {
   const auto size_class = class_of(size);
   if (size_class >= classes) return ::operator new(size);
-  auto& chain = cache.free[size_class];
+  auto& chain = cache->free[size_class];
   return chain.head ? take(chain) : refill_and_take(size_class);
 }
 
 void free_block(void* memory, std::size_t size) noexcept {
   const auto size_class = class_of(size);
   if (size_class >= classes) return ::operator delete(memory);
-  auto& chain = cache.free[size_class];
+  auto& chain = cache->free[size_class];
   chain.room > 0 ? put(chain, memory) : make_room_and_put(size_class, memory);
 }
 

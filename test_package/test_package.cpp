@@ -39,4 +39,5 @@ int main() {
   }
   std::cout << "coroexec " << COROEXEC_VERSION_MAJOR << '.' << COROEXEC_VERSION_MINOR << '.' << COROEXEC_VERSION_PATCH
             << " works\n";
+  return EXIT_SUCCESS;
 }

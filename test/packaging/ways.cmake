@@ -98,11 +98,14 @@ endfunction()
 
 function(by_pkg_config prefix)
   compile_by_pkg_config(${prefix} coroexec ${test_package}/test_package.cpp)
+  try_program(${folder}/coroexec)
   if(with_nats)
     compile_by_pkg_config(${prefix} coroexec-nats ${nats_package}/program.cpp)
+    try_program(${folder}/coroexec-nats)
   endif()
 endfunction()
 
+# compile_by_pkg_config(prefix package program options...)
 function(compile_by_pkg_config prefix package program)
   set(ENV{PKG_CONFIG_PATH} ${prefix}/${libdir}/pkgconfig)
   read(flags pkg-config --cflags --libs ${package})
@@ -110,9 +113,8 @@ function(compile_by_pkg_config prefix package program)
   file(MAKE_DIRECTORY ${folder})
   # Boost is wherever the user has it: there is no boost.pc to ask.
   list(TRANSFORM boost_includes PREPEND -I)
-  run(${compiler} -std=c++20 ${program} -o ${folder}/${package} ${boost_includes} ${flags})
+  run(${compiler} -std=c++20 ${ARGN} ${program} -o ${folder}/${package} ${boost_includes} ${flags})
   set(ENV{LD_LIBRARY_PATH} ${prefix}/${libdir})
-  try_program(${folder}/${package})
 endfunction()
 
 function(from_source)
@@ -151,6 +153,13 @@ elseif(WAY MATCHES "^find_package_(.*)")
 
 elseif(WAY MATCHES "^pkg_config_(.*)")
   by_pkg_config(${scratch}/install_${CMAKE_MATCH_1}/prefix)
+
+elseif(WAY STREQUAL plugin)
+  # The library comes with what is loaded into a running program, where there is less room for what it keeps per thread.
+  compile_by_pkg_config(${scratch}/install_shared/prefix coroexec ${test_package}/test_package.cpp
+    -shared -fPIC -Dmain=plugin_main)
+  run(${compiler} ${CMAKE_CURRENT_LIST_DIR}/plugin_host.cpp -o ${folder}/host -ldl)
+  try_program(${folder}/host ${folder}/coroexec)
 
 elseif(WAY STREQUAL add_subdirectory)
   from_source(-DBUILD_SHARED_LIBS=ON)
