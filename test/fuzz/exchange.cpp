@@ -109,7 +109,7 @@ void run(Bytes bytes) {
   // One after the other: the second may find the connection of the first.
   for (std::uint64_t line = 1; line <= 2; ++line) {
     const std::string text = server.url() + std::to_string(line);
-    const fetch::Request request{
+    fetch::Request request{
         .line = line, .text = text, .url = fetch::parse_url(text), .problem = {}};
     const auto fetch = [&] { return fetcher.fetch(request); };
     const auto task = pool.spawn_n(fetch);
