@@ -24,21 +24,22 @@ std::string_view unread(const Connection& connection) {
 std::string make_request(const Url& url, const std::vector<HeaderField>& fields) {
   std::string request;
   request.reserve(256);
-  const auto add = [&request](auto... parts) { (request.append(parts), ...); };
-  add("GET ", std::string_view(url.target), " HTTP/1.1\r\n");
+  const auto add = [&request](const auto&... parts) { (request.append(parts), ...); };
+  add("GET ", url.target, " HTTP/1.1\r\n");
   const std::string authority = url.authority();
-  const std::pair<std::string_view, std::string_view> ours[] = {{"Host", authority},
-                                                                {"User-Agent", "coroexec-fetch"},
-                                                                {"Accept", "*/*"},
-                                                                {"Accept-Encoding", "gzip, deflate"}};
-  for (const auto& [name, value] : ours) {
+  const struct {
+    std::string_view name, value;
+  } ours[] = {{"Host", authority},
+              {"User-Agent", "coroexec-fetch"},
+              {"Accept", "*/*"},
+              {"Accept-Encoding", "gzip, deflate"}};
+  for (const auto& field : ours) {
     if (std::ranges::none_of(fields, [&](const auto& given) {
-          return boost::beast::iequals(given.name, boost::beast::string_view(name.data(), name.size()));
+          return boost::beast::iequals(given.name, field.name);
         }))
-      add(name, ": ", value, "\r\n");
+      add(field.name, ": ", field.value, "\r\n");
   }
-  for (const auto& field : fields)
-    add(std::string_view(field.name), ": ", std::string_view(field.value), "\r\n");
+  for (const auto& field : fields) add(field.name, ": ", field.value, "\r\n");
   add("\r\n");
   return request;
 }
